@@ -1,0 +1,74 @@
+/**
+ * Port: a log of records in topics. Two adapters: kafka-bus.ts, and memory-bus.ts for the embedded default and tests.
+ *
+ * Contract (test/conformance/bus.ts): a record whose `send` resolved is on disk of the broker's in-sync replicas; it
+ * is handed to every reader of the topic at least once, in order within a partition. Topics are never created by
+ * writing or reading. All errors are BusError.
+ */
+
+export interface BusRecord {
+  /** Decides the partition; records of a key stay in order. Absent: any partition. */
+  readonly key?: string;
+  readonly value: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface TopicSpec {
+  readonly partitions: number;
+  readonly replication: number;
+  readonly retentionMs: number;
+  /** Log segments are rolled, and so can be removed, after this long. */
+  readonly segmentMs: number;
+}
+
+export interface ReadOptions {
+  /** Consumer group. Unique per reader for a reader that must see everything from the start. */
+  readonly groupId: string;
+  /** Where a group without a committed offset begins. */
+  readonly from: 'earliest' | 'latest';
+  /** Called in order within a partition; the next record waits for its promise. A rejection ends in redelivery. */
+  readonly onRecord: (record: ReceivedRecord) => Promise<void> | void;
+  /** The reader gave up and will not recover by itself. */
+  readonly onCrash: (error: BusError) => void;
+}
+
+export interface ReceivedRecord extends BusRecord {
+  readonly partition: number;
+  readonly offset: string;
+  /** When the producer or broker stamped it, ms since the epoch. */
+  readonly timestampMs: number;
+}
+
+/** What failed: UNAVAILABLE no broker answers, NO_TOPIC the topic is not there, INVALID the request itself. */
+export type BusErrorCode = 'UNAVAILABLE' | 'NO_TOPIC' | 'INVALID';
+
+export class BusError extends Error {
+  override readonly name = 'BusError';
+  readonly code: BusErrorCode;
+  constructor(code: BusErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface MessageBus extends AsyncDisposable {
+  /** Resolves when a broker answers; throws BusError UNAVAILABLE naming the brokers. */
+  ping(): Promise<void>;
+  /** Creates the topic unless it is there; resolves when it can be written. */
+  ensureTopic(topic: string, spec: TopicSpec): Promise<void>;
+  /** All topics whose name begins with `prefix`. */
+  listTopics(prefix: string): Promise<readonly string[]>;
+  /** Deletes topics; those that are not there are no error. */
+  deleteTopics(topics: readonly string[]): Promise<void>;
+  /** All consumer groups whose name begins with `prefix`. */
+  listGroups(prefix: string): Promise<readonly string[]>;
+  /** Deletes consumer groups without members; those that are not there are no error. */
+  deleteGroups(groupIds: readonly string[]): Promise<void>;
+  /**
+   * Writes records to one topic, acknowledged by all in-sync replicas. One try, bounded in time: retrying is the
+   * caller's, who knows whether the topic's reader still lives. Concurrent sends may travel in one request.
+   */
+  send(topic: string, records: readonly BusRecord[]): Promise<void>;
+  /** Starts a reader; resolves when it has its partitions. The disposer stops it. */
+  read(topic: string, options: ReadOptions): Promise<AsyncDisposable>;
+}
