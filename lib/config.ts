@@ -1,0 +1,85 @@
+/** Settings from environment variables: checked all at once, so that a person mends them in one go. */
+import { z } from 'zod';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything wrong with the settings; the process says so and exits with 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+const PREFIX = 'MESH_';
+
+/**
+ * Reads the settings named by `shape`. Empty strings count as missing.
+ * @param known every name any part knows: a variable with our prefix that is not among them is a typing error.
+ * @throws ConfigError with one line for each problem.
+ */
+export function readSettings<S extends z.ZodRawShape>(
+  shape: S,
+  env: Environment,
+  known: readonly string[],
+): z.output<z.ZodObject<S>> {
+  const given = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
+  const problems = given
+    .map(([name]) => name)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !(name in shape))
+    .map((name) => unknownName(name, known));
+  const parsed = z.object(shape).safeParse(Object.fromEntries(given));
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = issue.path.join('.');
+    problems.push(`${name}=${env[name] ?? ''}: ${issue.message}`);
+  }
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return parsed.data;
+}
+
+function unknownName(name: string, known: readonly string[]): string {
+  const [nearest] = [...known].sort((a, b) => distance(name, a) - distance(name, b));
+  const hint = nearest && distance(name, nearest) <= 4 ? ` Did you mean ${nearest}?` : '';
+  return `${name}: no part knows this setting.${hint}`;
+}
+
+/** Edit distance (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** A whole number between two bounds. */
+export function wholeNumber(fallback: number, min: number, max: number) {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, problem)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, problem)
+    .default(fallback);
+}
+
+/** A TCP port to listen on; 0 means any free one. */
+export const port = (fallback: number) => wholeNumber(fallback, 0, 65_535);
+
+/** A comma-separated list of host:port; undefined when not given. */
+export function hostPorts() {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim()))
+    .refine((items) => items.every((item) => /^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(item)), {
+      message: 'must be host:port, several separated by commas, as in 127.0.0.1:9092',
+    })
+    .optional();
+}

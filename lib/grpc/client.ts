@@ -1,0 +1,166 @@
+/** Clients of one service on several addresses: calls go round them, and past the ones that do not answer. */
+import {
+  credentials,
+  Metadata,
+  status,
+  type CallOptions,
+  type ChannelOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import type { Clock } from '../clock.ts';
+import { RpcError } from '../errors.ts';
+
+interface BaseClient {
+  close(): void;
+}
+
+export type ClientConstructor<C extends BaseClient> = new (
+  address: string,
+  creds: ReturnType<typeof credentials.createInsecure>,
+  options?: ChannelOptions,
+) => C;
+
+type UnaryMethod<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+type StreamMethod<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+) => ClientReadableStream<Response>;
+
+export interface CallSettings {
+  /** Time for the whole call with its retries, ms. */
+  readonly timeoutMs?: number;
+  /** W3C traceparent to send along. */
+  readonly traceparent?: string | undefined;
+}
+
+export interface ClientPool<C> extends Disposable {
+  /** What is called, for error messages: name and addresses. */
+  readonly target: string;
+  readonly clients: readonly { readonly address: string; readonly client: C }[];
+  /** Calls one process, and the next one when that one is UNAVAILABLE. Rejects with RpcError. */
+  unary<Request, Response>(
+    method: (client: C) => UnaryMethod<Request, Response>,
+    request: Request,
+    settings?: CallSettings,
+  ): Promise<Response>;
+  /** Reads a stream to its end from one process. A stream that broke is not resumed. Rejects with RpcError. */
+  stream<Request, Response>(
+    method: (client: C) => StreamMethod<Request, Response>,
+    request: Request,
+    settings?: CallSettings,
+  ): AsyncIterable<Response>;
+}
+
+export interface ClientPoolOptions<C extends BaseClient> {
+  readonly service: ClientConstructor<C>;
+  /** What the service is called in error messages. */
+  readonly name: string;
+  /** host:port of each process. */
+  readonly addresses: readonly string[];
+  readonly clock: Clock;
+}
+
+const DEFAULT_TIMEOUT_MS = 2000;
+
+/** Quick to find a process that came back; the default backs off to two minutes. */
+export const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1000,
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3000,
+};
+
+export function createClientPool<C extends BaseClient>(
+  options: ClientPoolOptions<C>,
+): ClientPool<C> {
+  const clients = options.addresses.map((address) => ({
+    address,
+    client: new options.service(address, credentials.createInsecure(), CHANNEL_OPTIONS),
+  }));
+  const target = `${options.name} at ${options.addresses.join(', ')}`;
+  let turn = 0;
+  const inTurn = (): readonly C[] => {
+    const first = turn++ % clients.length;
+    return [...clients.slice(first), ...clients.slice(0, first)].map(({ client }) => client);
+  };
+  return {
+    target,
+    clients,
+    async unary(method, request, settings = {}) {
+      const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+      let failure: RpcError | undefined;
+      for (const client of inTurn()) {
+        try {
+          return await once(client, method(client), request, metadataOf(settings), deadline);
+        } catch (error) {
+          failure = asRpcError(error, target);
+          if (failure.code !== status.UNAVAILABLE) throw failure;
+        }
+      }
+      throw failure ?? new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
+    },
+    async *stream(method, request, settings = {}) {
+      const [client] = inTurn();
+      if (!client) throw new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
+      const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+      const call = method(client).call(client, request, metadataOf(settings), { deadline });
+      try {
+        yield* messagesOf(call);
+      } catch (error) {
+        throw asRpcError(error, target);
+      } finally {
+        call.cancel();
+      }
+    },
+    [Symbol.dispose]() {
+      for (const { client } of clients) client.close();
+    },
+  };
+}
+
+function messagesOf<Response>(call: ClientReadableStream<Response>): AsyncIterable<Response> {
+  return call;
+}
+
+function once<Request, Response>(
+  client: BaseClient,
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  metadata: Metadata,
+  deadline: number,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    method.call(client, request, metadata, { deadline }, (error, response) =>
+      error ? reject(error) : resolve(response),
+    );
+  });
+}
+
+function metadataOf(settings: CallSettings): Metadata {
+  const metadata = new Metadata();
+  if (settings.traceparent) metadata.set('traceparent', settings.traceparent);
+  return metadata;
+}
+
+/** What the service said, or that it does not answer and where it was looked for. */
+function asRpcError(error: unknown, target: string): RpcError {
+  if (error instanceof RpcError) return error;
+  const { code, details } = error as Partial<ServiceError>;
+  if (code === undefined) return new RpcError(status.UNKNOWN, `${target}: ${String(error)}`);
+  return new RpcError(code, isOwnWords(code) ? `${target}: ${details ?? ''}` : (details ?? ''), {
+    cause: error,
+  });
+}
+
+const isOwnWords = (code: status): boolean =>
+  code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED;

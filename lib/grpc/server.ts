@@ -1,0 +1,89 @@
+/** A gRPC server with the services given, health and reflection. */
+import { readFileSync } from 'node:fs';
+import {
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { RpcError } from '../errors.ts';
+import { status } from '@grpc/grpc-js';
+import type { Clock } from '../clock.ts';
+import type { Readiness } from '../readiness.ts';
+import { createReflection } from './reflection.ts';
+
+/** A service as a part offers it: it may be served alone or beside others. */
+export interface MountedService {
+  /** Full name, as in `presence.v1.PresenceService`. */
+  readonly name: string;
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+  /** Health of the service; SERVING when ready. */
+  readonly readiness: Readiness;
+}
+
+export interface GrpcServerOptions {
+  readonly services: readonly MountedService[];
+  readonly host: string;
+  /** 0 means any free one. */
+  readonly port: number;
+  /** How long calls may go on after a stop, ms, before they are cut. */
+  readonly drainMs: number;
+  readonly clock: Clock;
+}
+
+export interface GrpcServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Large enough for an audience or a page of contacts of the largest size allowed. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const HEALTH = 'grpc.health.v1.Health';
+
+export async function createGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  });
+  const health = new HealthImplementation();
+  health.addToServer(server);
+  const names = options.services.map(({ name }) => name);
+  const reflection = createReflection({
+    descriptors: readFileSync(new URL('../../gen/descriptors.binpb', import.meta.url)),
+    serviceNames: () => [...names, HEALTH, ...reflection.map(({ name }) => name)],
+  });
+  for (const { definition, implementation } of [...options.services, ...reflection]) {
+    server.addService(definition, implementation);
+  }
+  const port = await listen(server, options.host, options.port);
+  const unwatch = options.services.map(({ name, readiness }) =>
+    readiness.watch((ready) => health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING')),
+  );
+  health.setStatus('', 'SERVING');
+  return {
+    port,
+    [Symbol.asyncDispose]: () => {
+      for (const stop of unwatch) stop();
+      return close(server, options.clock, options.drainMs);
+    },
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (!error) return resolve(bound);
+      const problem = `gRPC cannot listen on ${host}:${port}: ${error.message}`;
+      reject(
+        new RpcError(status.UNAVAILABLE, `${problem}. Is another one running? Set MESH_GRPC_PORT.`),
+      );
+    });
+  });
+}
+
+async function close(server: Server, clock: Clock, drainMs: number): Promise<void> {
+  const cut = clock.after(drainMs, () => server.forceShutdown());
+  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  cut.cancel();
+}
