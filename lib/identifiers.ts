@@ -1,0 +1,28 @@
+/** Identifiers as they come from outside, checked once at the edge of a part. */
+import { invalidArgument } from './errors.ts';
+
+const IDENTIFIER = /^[A-Za-z0-9_.:@-]{1,128}$/;
+const GRAMMAR = '1 to 128 of A-Z a-z 0-9 _ . : @ -';
+
+export function isIdentifier(value: string): boolean {
+  return IDENTIFIER.test(value);
+}
+
+/** @throws RpcError INVALID_ARGUMENT naming the field, what it was and the grammar. */
+export function requireIdentifier(field: string, value: string): string {
+  if (isIdentifier(value)) return value;
+  const was = value === '' ? 'is missing' : `${JSON.stringify(value.slice(0, 140))} is no id`;
+  throw invalidArgument(field, `${was}; an id is ${GRAMMAR}`);
+}
+
+/** @throws RpcError INVALID_ARGUMENT for an empty or oversized list or any bad id in it. */
+export function requireIdentifiers(field: string, values: readonly string[], max: number): void {
+  if (values.length === 0) throw invalidArgument(field, `is empty; give 1 to ${max} ids`);
+  if (values.length > max) {
+    throw invalidArgument(
+      field,
+      `has ${values.length} ids; give 1 to ${max}, in several calls if need be`,
+    );
+  }
+  values.forEach((value, index) => requireIdentifier(`${field}[${index}]`, value));
+}

@@ -1,0 +1,130 @@
+/**
+ * Composition root of presence: two gRPC services over one store. Holds nothing that matters: when this process dies,
+ * gateways beat through another one and no lease is the shorter for it.
+ */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  PresenceServiceService,
+  type PresenceServiceServer,
+  type StreamHeartbeatsRequest,
+  type StreamHeartbeatsResponse,
+} from '../gen/presence/v1/presence_service.ts';
+import {
+  ConnectionRegistryServiceService,
+  type ConnectionRegistryServiceServer,
+} from '../gen/registry/v1/registry_service.ts';
+import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import { unary } from '../lib/grpc/handlers.ts';
+import type { MountedService } from '../lib/grpc/server.ts';
+import { createDisposer } from '../lib/lifecycle.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createReadiness, type Readiness } from '../lib/readiness.ts';
+import { retry } from '../lib/retry.ts';
+import type { PresenceStore } from '../store/presence-store.ts';
+import { serveHeartbeats } from './heartbeats.ts';
+import { announce, getPresence, setStatus } from './presence-handlers.ts';
+import * as registryHandlers from './registry-handlers.ts';
+import { watchShardStates, type ShardStates } from './shard-states.ts';
+
+export interface PresenceOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Not disposed with the part: it is whoever's made it. */
+  readonly store: PresenceStore;
+  /** Lease of a session after a heartbeat, ms; the store's own. */
+  readonly leaseTtlMs: number;
+  /** How long a session lives on after its socket closed, ms. */
+  readonly closeGraceMs: number;
+}
+
+export interface PresencePart extends AsyncDisposable {
+  readonly services: readonly MountedService[];
+  readonly readiness: Readiness;
+}
+
+/** A gateway that has not renewed its lease for this long is sent nothing. */
+const GATEWAY_TTL_MS = 3000;
+/** How long a loss of data may go unseen where nobody beats. */
+const WATCH_INTERVAL_MS = 200;
+const SETTINGS_BACKOFF = { baseMs: 200, maxMs: 2000 };
+
+export function createPresence(options: PresenceOptions): PresencePart {
+  const { store, clock, logger } = options;
+  const disposer = createDisposer();
+  const readiness = createReadiness(['redis', 'redis settings']);
+  const shardStates = watchShardStates({
+    store,
+    clock,
+    logger,
+    readiness,
+    intervalMs: WATCH_INTERVAL_MS,
+  });
+  disposer.defer(() => shardStates[Symbol.dispose]());
+  const stopping = new AbortController();
+  disposer.defer(() => stopping.abort());
+  void checkSettings(options, readiness, stopping.signal);
+  return {
+    readiness,
+    services: [
+      presenceService(options, shardStates, readiness),
+      registryService(options, readiness),
+    ],
+    [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
+  };
+}
+
+/** Until the store is set up as it must be, the part serves but is not ready, and says what is wrong. */
+async function checkSettings(
+  { store, clock, logger }: PresenceOptions,
+  readiness: Readiness,
+  signal: AbortSignal,
+): Promise<void> {
+  const check = async (): Promise<void> => {
+    await store.checkSettings();
+    readiness.set('redis settings', undefined);
+  };
+  const onFailure = (error: unknown): void => {
+    logger.error(messageOf(error));
+    readiness.set('redis settings', messageOf(error));
+  };
+  await retry(check, { clock, signal, backoff: SETTINGS_BACKOFF, onFailure }).catch(
+    () => undefined,
+  );
+}
+
+function presenceService(
+  { store, logger }: PresenceOptions,
+  shardStates: ShardStates,
+  readiness: Readiness,
+): MountedService {
+  const implementation: PresenceServiceServer = {
+    streamHeartbeats: (
+      call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
+    ) => serveHeartbeats(call, { store, shardStates, logger }),
+    setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
+    getPresence: unary(logger, (request) => getPresence(store, request)),
+    announce: unary(logger, (request, context) => announce(store, request, context)),
+  };
+  const name = 'presence.v1.PresenceService';
+  return { name, definition: PresenceServiceService, implementation, readiness };
+}
+
+function registryService(options: PresenceOptions, readiness: Readiness): MountedService {
+  const { logger } = options;
+  const registry = { ...options, gatewayTtlMs: GATEWAY_TTL_MS };
+  const implementation: ConnectionRegistryServiceServer = {
+    registerSession: unary(logger, (request, context) =>
+      registryHandlers.registerSession(registry, request, context),
+    ),
+    closeSession: unary(logger, (request, context) =>
+      registryHandlers.closeSession(registry, request, context),
+    ),
+    lookupRoutes: unary(logger, (request) => registryHandlers.lookupRoutes(registry, request)),
+    listSessions: unary(logger, (request) => registryHandlers.listSessions(registry, request)),
+    keepGateway: unary(logger, (request) => registryHandlers.keepGateway(registry, request)),
+    listGateways: unary(logger, () => registryHandlers.listGateways(registry)),
+  };
+  const name = 'registry.v1.ConnectionRegistryService';
+  return { name, definition: ConnectionRegistryServiceService, implementation, readiness };
+}

@@ -1,0 +1,72 @@
+/** One heartbeat stream of one gateway: batches in, outcomes and news of shards out. */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type {
+  BatchOutcome,
+  StreamHeartbeatsRequest,
+  StreamHeartbeatsResponse,
+} from '../gen/presence/v1/presence_service.ts';
+import { toDuration } from '../lib/durations.ts';
+import { invalidArgument, isUnavailable, messageOf } from '../lib/errors.ts';
+import { failureOf } from '../lib/grpc/handlers.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { PresenceStore } from '../store/presence-store.ts';
+import { MAX_BATCH } from './presence-handlers.ts';
+import type { ShardNews, ShardStates } from './shard-states.ts';
+import { toBeatResult } from './wire.ts';
+
+type HeartbeatCall = ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>;
+
+export interface HeartbeatOptions {
+  readonly store: PresenceStore;
+  readonly shardStates: ShardStates;
+  readonly logger: Logger;
+}
+
+export function serveHeartbeats(call: HeartbeatCall, options: HeartbeatOptions): void {
+  const sendFloors = (news: readonly ShardNews[]): void => {
+    call.write({ outcome: undefined, floors: news.map(toFloor) });
+  };
+  const stop = options.shardStates.subscribe(sendFloors);
+  sendFloors(options.shardStates.all());
+  call.on('data', (request: StreamHeartbeatsRequest) => {
+    beat(options, request).then(
+      (outcome) => call.write({ outcome, floors: [] }),
+      (error: unknown) => call.emit('error', failureOf(error, options.logger)),
+    );
+  });
+  call.on('end', () => call.end());
+  call.on('close', stop);
+  call.on('cancelled', stop);
+  call.on('error', stop);
+}
+
+function toFloor({ shard, floor, holdMs }: ShardNews) {
+  return { shard, floor: BigInt(floor), holdRemaining: toDuration(holdMs) };
+}
+
+async function beat(
+  { store }: HeartbeatOptions,
+  { batchId, shard, beats }: StreamHeartbeatsRequest,
+): Promise<BatchOutcome> {
+  if (shard >= store.shardCount) {
+    throw invalidArgument(
+      'shard',
+      `${shard} is not below ${store.shardCount}; take it from RegisterSession`,
+    );
+  }
+  if (beats.length === 0 || beats.length > MAX_BATCH) {
+    throw invalidArgument('beats', `has ${beats.length}; give 1 to ${MAX_BATCH}`);
+  }
+  try {
+    const { outcomes } = await store.beat(shard, beats);
+    const failed = beats.flatMap(({ sessionId }, index) => {
+      const outcome = outcomes[index] ?? 'UNKNOWN';
+      return outcome === 'OK' ? [] : [{ sessionId, result: toBeatResult(outcome) }];
+    });
+    return { batchId, failed, error: '' };
+  } catch (error) {
+    // The stream outlives Redis: the gateway sends the batch again.
+    if (isUnavailable(error)) return { batchId, failed: [], error: messageOf(error) };
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+/** PresenceService: generated types to store and back. */
+import type {
+  AnnounceRequest,
+  AnnounceResponse,
+  GetPresenceRequest,
+  GetPresenceResponse,
+  SetStatusRequest,
+  SetStatusResponse,
+} from '../gen/presence/v1/presence_service.ts';
+import { status } from '@grpc/grpc-js';
+import { toDuration } from '../lib/durations.ts';
+import { invalidArgument, RpcError } from '../lib/errors.ts';
+import type { CallContext } from '../lib/grpc/handlers.ts';
+import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
+import type { Change, PresenceStore } from '../store/presence-store.ts';
+import { lookupUsers } from './lookup.ts';
+import { traceOf } from './trace.ts';
+import { fromActivity, fromChosen, toChosen, toPresence } from './wire.ts';
+
+/** Users a call may name. */
+export const MAX_BATCH = 1000;
+
+export async function setStatus(
+  store: PresenceStore,
+  request: SetStatusRequest,
+  context: CallContext,
+): Promise<SetStatusResponse> {
+  const reply = await store.change(statusChange(request, traceOf(context)));
+  if (!reply.sessionAlive) {
+    throw new RpcError(
+      status.NOT_FOUND,
+      'activity.session_id: the session is not alive; register it again',
+    );
+  }
+  return { presence: toPresence(reply.settled), chosen: toChosen(reply.chosen) };
+}
+
+function statusChange(request: SetStatusRequest, trace: string): Change {
+  const userId = requireIdentifier('user_id', request.userId);
+  const { change } = request;
+  switch (change?.$case) {
+    case 'chosen':
+      return { kind: 'choose', userId, chosen: fromChosen('chosen', change.value), trace };
+    case 'activity': {
+      const { sessionId, activity, epoch } = change.value;
+      requireIdentifier('activity.session_id', sessionId);
+      const automatic = fromActivity('activity.activity', activity);
+      return { kind: 'activity', userId, sessionId, activity: automatic, epoch, trace };
+    }
+    case undefined:
+      throw invalidArgument('change', 'is missing; give chosen or activity');
+  }
+}
+
+export async function getPresence(
+  store: PresenceStore,
+  request: GetPresenceRequest,
+): Promise<GetPresenceResponse> {
+  requireIdentifiers('user_ids', request.userIds, MAX_BATCH);
+  const { settled, holdMs } = await lookupUsers(store, request.userIds);
+  return { presences: settled.map(toPresence), holdRemaining: toDuration(holdMs) };
+}
+
+export async function announce(
+  store: PresenceStore,
+  request: AnnounceRequest,
+  context: CallContext,
+): Promise<AnnounceResponse> {
+  const userId = requireIdentifier('subject_user_id', request.subjectUserId);
+  requireIdentifiers('only_user_ids', request.onlyUserIds, MAX_BATCH);
+  const reply = await store.change({
+    kind: 'announce',
+    userId,
+    only: request.onlyUserIds,
+    graphRevision: request.graphRevision.toString(),
+    trace: traceOf(context),
+  });
+  return { presence: toPresence(reply.settled) };
+}

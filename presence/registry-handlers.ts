@@ -1,0 +1,161 @@
+/** ConnectionRegistryService: generated types to store and back. */
+import {
+  CloseReason,
+  type CloseSessionRequest,
+  type CloseSessionResponse,
+  type KeepGatewayRequest,
+  type KeepGatewayResponse,
+  type ListGatewaysResponse,
+  type ListSessionsRequest,
+  type ListSessionsResponse,
+  type LookupRoutesRequest,
+  type LookupRoutesResponse,
+  type RegisterSessionRequest,
+  type RegisterSessionResponse,
+  type Session,
+} from '../gen/registry/v1/registry_service.ts';
+import { toDuration } from '../lib/durations.ts';
+import { invalidArgument } from '../lib/errors.ts';
+import type { CallContext } from '../lib/grpc/handlers.ts';
+import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
+import type { Change, PresenceStore, SessionRecord } from '../store/presence-store.ts';
+import { MAX_BATCH } from './presence-handlers.ts';
+import { traceOf } from './trace.ts';
+import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
+
+/** Where sessions are, and for how long. */
+export interface Registry {
+  readonly store: PresenceStore;
+  /** Lease of a session after a heartbeat, ms. */
+  readonly leaseTtlMs: number;
+  /** How long a session lives on after its socket closed, ms. */
+  readonly closeGraceMs: number;
+  /** Lease of a gateway, ms. */
+  readonly gatewayTtlMs: number;
+}
+
+const MAX_DEVICE_BYTES = 64;
+const SESSION_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+const GATEWAY_ID = /^[A-Za-z0-9_.-]{1,128}$/;
+
+export async function registerSession(
+  registry: Registry,
+  request: RegisterSessionRequest,
+  context: CallContext,
+): Promise<RegisterSessionResponse> {
+  const { store } = registry;
+  const reply = await store.change(openChange(request, traceOf(context)));
+  return {
+    presence: toPresence(reply.settled),
+    chosen: toChosen(reply.chosen),
+    graphRevision: BigInt(reply.graphRevision),
+    shard: store.shardOf(request.userId),
+    floor: BigInt(reply.floor),
+    holdRemaining: toDuration(reply.holdMs),
+    leaseTtl: toDuration(registry.leaseTtlMs),
+  };
+}
+
+function openChange(request: RegisterSessionRequest, trace: string): Change {
+  const userId = requireIdentifier('user_id', request.userId);
+  const { sessionId, gatewayId, device, epoch, beatAgeMs, choice } = request;
+  requireSessionId(sessionId);
+  requireGatewayId(gatewayId);
+  if (Buffer.byteLength(device) > MAX_DEVICE_BYTES) {
+    throw invalidArgument('device', `is longer than ${MAX_DEVICE_BYTES} bytes`);
+  }
+  const activity = fromActivity('activity', request.activity);
+  const open = {
+    kind: 'open',
+    userId,
+    sessionId,
+    gatewayId,
+    device,
+    activity,
+    epoch,
+    trace,
+  } as const;
+  if (!choice) return { ...open, ageMs: beatAgeMs };
+  const chosen = fromChosen('choice.status', choice.status);
+  return { ...open, ageMs: beatAgeMs, choice: { chosen, ageMs: choice.ageMs } };
+}
+
+export async function closeSession(
+  registry: Registry,
+  request: CloseSessionRequest,
+  context: CallContext,
+): Promise<CloseSessionResponse> {
+  const userId = requireIdentifier('user_id', request.userId);
+  const { sessionId } = request;
+  requireSessionId(sessionId);
+  const graceMs = graceOf(registry, request.reason);
+  const trace = traceOf(context);
+  const reply = await registry.store.change({ kind: 'close', userId, sessionId, graceMs, trace });
+  return { presence: toPresence(reply.settled) };
+}
+
+function graceOf(registry: Registry, reason: CloseReason): number {
+  if (reason === CloseReason.CLOSE_REASON_LOGOUT) return 0;
+  if (reason === CloseReason.CLOSE_REASON_DISCONNECTED) return registry.closeGraceMs;
+  throw invalidArgument('reason', 'give CLOSE_REASON_DISCONNECTED or CLOSE_REASON_LOGOUT');
+}
+
+export async function lookupRoutes(
+  { store }: Registry,
+  { userIds }: LookupRoutesRequest,
+): Promise<LookupRoutesResponse> {
+  requireIdentifiers('user_ids', userIds, MAX_BATCH);
+  const gateways = await store.routes(userIds);
+  return {
+    routes: userIds.map((userId, index) => ({ userId, gatewayIds: [...(gateways[index] ?? [])] })),
+  };
+}
+
+export async function listSessions(
+  { store }: Registry,
+  request: ListSessionsRequest,
+): Promise<ListSessionsResponse> {
+  const { sessions } = await store.inspect(requireIdentifier('user_id', request.userId));
+  return { sessions: sessions.map(toSession) };
+}
+
+function toSession(record: SessionRecord): Session {
+  return {
+    sessionId: record.sessionId,
+    gatewayId: record.gatewayId,
+    device: record.device,
+    activity: toActivity(record.activity),
+    lastBeat: new Date(record.lastBeatMs),
+    remaining: toDuration(record.remainingMs),
+    closing: record.closing,
+  };
+}
+
+export async function keepGateway(
+  { store, gatewayTtlMs }: Registry,
+  { gatewayId, release }: KeepGatewayRequest,
+): Promise<KeepGatewayResponse> {
+  requireGatewayId(gatewayId);
+  const remainingMs = await store.keepLease('gateways', gatewayId, release ? 0 : gatewayTtlMs);
+  return { remaining: toDuration(remainingMs) };
+}
+
+export async function listGateways({ store }: Registry): Promise<ListGatewaysResponse> {
+  const leases = await store.listLeases('gateways');
+  return {
+    gateways: leases.map(({ id, remainingMs }) => ({
+      gatewayId: id,
+      remaining: toDuration(remainingMs),
+    })),
+  };
+}
+
+function requireSessionId(sessionId: string): void {
+  if (SESSION_ID.test(sessionId)) return;
+  throw invalidArgument('session_id', 'give 1 to 64 of A-Z a-z 0-9 _ . : -');
+}
+
+function requireGatewayId(gatewayId: string): void {
+  if (GATEWAY_ID.test(gatewayId)) return;
+  throw invalidArgument('gateway_id', 'give 1 to 128 of A-Z a-z 0-9 _ . -');
+}
