@@ -10,7 +10,7 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   /** Resolves when the process serves; rejects with the reason why it does not yet. One quick try. */
-  readonly probe: () => Promise<void>;
+  readonly probe: () => Promise<unknown>;
 }
 
 export interface ServerSpec {
