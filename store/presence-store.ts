@@ -52,13 +52,7 @@ export interface BeatReply extends ShardState {
 
 /** Why a settled status changed. ANNOUNCED: it did not, but some viewers must be told anew. */
 export type Cause =
-  | 'OPENED'
-  | 'CHOSEN'
-  | 'ACTIVITY'
-  | 'EXPIRED'
-  | 'CLOSED'
-  | 'LOGOUT'
-  | 'ANNOUNCED';
+  'OPENED' | 'CHOSEN' | 'ACTIVITY' | 'EXPIRED' | 'CLOSED' | 'LOGOUT' | 'ANNOUNCED';
 
 export type Change = { readonly userId: string } & (
   | {

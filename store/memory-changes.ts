@@ -1,0 +1,84 @@
+/** What each kind of change does to a user before the user is settled: lua/change.lua says the same in Lua. */
+import type { Cause, Change } from './presence-store.ts';
+import { isAlive } from './memory-user.ts';
+import type { Moment, Session, UserState } from './memory-user.ts';
+import { clampAge } from './timing.ts';
+
+type Of<Kind extends Change['kind']> = Extract<Change, { kind: Kind }>;
+
+/** Of a change that brought one about, the cause of a transition. */
+export function causeOf(change: Change): Cause {
+  switch (change.kind) {
+    case 'open':
+      return 'OPENED';
+    case 'activity':
+      return 'ACTIVITY';
+    case 'choose':
+      return 'CHOSEN';
+    case 'close':
+      return change.graceMs > 0 ? 'CLOSED' : 'LOGOUT';
+    case 'announce':
+      return 'ANNOUNCED';
+  }
+}
+
+export function apply(user: UserState, change: Change, at: Moment): void {
+  switch (change.kind) {
+    case 'open':
+      return open(user, change, at);
+    case 'activity':
+      return act(user, change, at);
+    case 'choose':
+      user.chosen = change.chosen;
+      user.chosenAtMs = at.nowMs;
+      return;
+    case 'close':
+      return close(user, change, at);
+    case 'announce':
+      user.graphRevision = laterRevision(user.graphRevision, change.graphRevision);
+  }
+}
+
+function open(user: UserState, change: Of<'open'>, at: Moment): void {
+  const { sessionId, gatewayId, device, activity, epoch, trace } = change;
+  const beatMs = at.nowMs - clampAge(change.ageMs);
+  const deadlineMs = beatMs + at.leaseTtlMs;
+  const session: Session = {
+    ...{ beatMs, deadlineMs, epoch, closing: false },
+    ...{ gatewayId, device, activity, trace },
+  };
+  user.sessions.set(sessionId, session);
+  if (!change.choice) return;
+  const chosenAtMs = at.nowMs - clampAge(change.choice.ageMs);
+  if (chosenAtMs <= user.chosenAtMs) return;
+  user.chosen = change.choice.chosen;
+  user.chosenAtMs = chosenAtMs;
+}
+
+/** An epoch that is not above the session's own is a change that was overtaken. */
+function act(user: UserState, change: Of<'activity'>, at: Moment): void {
+  const session = user.sessions.get(change.sessionId);
+  if (!session || session.closing || !isAlive(session, at)) return;
+  if (change.epoch <= session.epoch) return;
+  session.activity = change.activity;
+  session.epoch = change.epoch;
+  if (change.trace !== '') session.trace = change.trace;
+}
+
+function close(user: UserState, change: Of<'close'>, at: Moment): void {
+  const session = user.sessions.get(change.sessionId);
+  if (!session) return;
+  user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+  if (change.graceMs <= 0) {
+    user.sessions.delete(change.sessionId);
+    return;
+  }
+  session.closing = true;
+  session.deadlineMs = Math.min(session.deadlineMs, at.nowMs + Math.round(change.graceMs));
+}
+
+/** Decimal uint64 strings: compared as numbers, without losing digits. */
+function laterRevision(a: string, b: string): string {
+  if (a.length !== b.length) return a.length > b.length ? a : b;
+  return a > b ? a : b;
+}

@@ -1,0 +1,216 @@
+/** One shard of the in-process store: its users, its index of deadlines, its outbox and its owner. */
+import type { Clock } from '../lib/clock.ts';
+import { DueIndex } from './due-index.ts';
+import { apply, causeOf } from './memory-changes.ts';
+import { announcement, createUser, dueAt, isAlive, isHeld } from './memory-user.ts';
+import { settle, settledOf } from './memory-user.ts';
+import type { Moment, Origin, Session, UserState } from './memory-user.ts';
+import type {
+  Beat,
+  BeatOutcome,
+  Change,
+  ChangeReply,
+  Inspection,
+  OutboxEntry,
+  SessionRecord,
+  ShardState,
+  SweepReply,
+  SweepRequest,
+} from './presence-store.ts';
+import { clampAge, timing } from './timing.ts';
+
+export interface ShardOptions {
+  readonly shard: number;
+  readonly leaseTtlMs: number;
+  readonly holdMs: number;
+  readonly clock: Clock;
+  /** Called inside the operation that appended; must not throw. */
+  readonly onBell: (shard: number) => void;
+  readonly onExpired: (userId: string) => void;
+}
+
+const LOOK: Origin = { trace: '' };
+
+export class MemoryShard {
+  readonly #options: ShardOptions;
+  readonly #users = new Map<string, UserState>();
+  readonly #due = new DueIndex();
+  readonly #outbox = new Map<string, OutboxEntry>();
+  #appended = 0;
+  #floor = 0;
+  #holdUntilMs = 0;
+  #owner: { readonly name: string; readonly untilMs: number } | undefined;
+
+  constructor(options: ShardOptions) {
+    this.#options = options;
+  }
+
+  beat(beats: readonly Beat[]): BeatOutcome[] {
+    const at = this.#now();
+    return beats.map((beat) => this.#beat(beat, at));
+  }
+
+  change(change: Change): ChangeReply {
+    const at = this.#now();
+    const user = this.#users.get(change.userId) ?? createUser(change.userId);
+    apply(user, change, at);
+    this.#settle(user, at, { cause: causeOf(change), trace: change.trace });
+    if (change.kind === 'announce') {
+      this.#append(announcement(user, at, change.only, change.trace), at);
+    }
+    if (!isBlank(user)) this.#users.set(user.userId, user);
+    return {
+      ...this.state(),
+      settled: settledOf(user.userId, user, at.floor),
+      chosen: user.chosen,
+      graphRevision: user.graphRevision,
+      sessionAlive: !('sessionId' in change) || user.sessions.has(change.sessionId),
+    };
+  }
+
+  sweep(request: SweepRequest): SweepReply {
+    const { nowMs } = this.#now();
+    if (!this.#own(request, nowMs)) return { owned: false, nowMs };
+    this.#checkClock(request.expectedNowMs, nowMs);
+    const at = this.#now();
+    return {
+      ...this.state(),
+      owned: true,
+      nowMs,
+      due: isHeld(at) ? [] : this.#due.due(nowMs, request.limit),
+      outbox: head(this.#outbox.values(), request.limit),
+      outboxLength: this.#outbox.size,
+    };
+  }
+
+  look(userIds: readonly string[]): void {
+    const at = this.#now();
+    for (const userId of userIds) {
+      const user = this.#users.get(userId);
+      if (user) this.#settle(user, at, LOOK);
+      else this.#due.delete(userId);
+    }
+  }
+
+  lookup(userIds: readonly string[]): ReturnType<typeof settledOf>[] {
+    return userIds.map((userId) => settledOf(userId, this.#users.get(userId), this.#floor));
+  }
+
+  ack(entryIds: readonly string[]): void {
+    for (const entryId of entryIds) this.#outbox.delete(entryId);
+  }
+
+  fence(truncate: boolean): ShardState {
+    const now = this.#options.clock.now();
+    this.#floor = Math.max(this.#floor + 1, now + timing.fenceMarginMs);
+    this.#holdUntilMs = now + this.#options.holdMs;
+    if (truncate) this.#outbox.clear();
+    return this.state();
+  }
+
+  state(): ShardState {
+    const holdMs = Math.max(0, this.#holdUntilMs - this.#options.clock.now());
+    return { floor: this.#floor, holdMs };
+  }
+
+  gatewayIds(userId: string): readonly string[] {
+    const route = this.#users.get(userId)?.route;
+    return route && route.expiresAtMs >= this.#options.clock.now() ? route.gatewayIds : [];
+  }
+
+  inspect(userId: string): Inspection {
+    const at = this.#now();
+    const user = this.#users.get(userId) ?? createUser(userId);
+    const { chosen, chosenAtMs, graphRevision, log } = user;
+    return {
+      ...this.state(),
+      ...{ shard: this.#options.shard, nowMs: at.nowMs, outboxLength: this.#outbox.size },
+      settled: settledOf(userId, user, at.floor),
+      ...{ chosen, chosenAtMs, graphRevision, log: [...log] },
+      sessions: sessionRecords(user, at),
+    };
+  }
+
+  #now(): Moment {
+    const { clock, leaseTtlMs } = this.#options;
+    return { nowMs: clock.now(), floor: this.#floor, holdUntilMs: this.#holdUntilMs, leaseTtlMs };
+  }
+
+  #beat(beat: Beat, at: Moment): BeatOutcome {
+    const user = this.#users.get(beat.userId);
+    const session = user?.sessions.get(beat.sessionId);
+    if (!user || !session) return 'UNKNOWN';
+    if (session.closing) return 'CLOSED';
+    if (!isAlive(session, at)) return 'LAPSED';
+    if (session.epoch < beat.epoch) return 'EPOCH';
+    extend(user, session, at.nowMs - clampAge(beat.ageMs), at);
+    return 'OK';
+  }
+
+  #settle(user: UserState, at: Moment, origin: Origin): void {
+    const wasRouted = user.route;
+    const entry = settle(user, at, origin);
+    if (entry) this.#append(entry, at);
+    const atMs = dueAt(user, at);
+    if (atMs === undefined) this.#due.delete(user.userId);
+    else this.#due.set(user.userId, atMs);
+    if (wasRouted && !user.route && wasRouted.expiresAtMs < at.nowMs) {
+      this.#options.onExpired(user.userId);
+    }
+  }
+
+  /** A hold keeps everything out of the outbox: whoever looks after it sees the result. */
+  #append(entry: Omit<OutboxEntry, 'entryId'>, at: Moment): void {
+    if (isHeld(at)) return;
+    const entryId = String(++this.#appended);
+    this.#outbox.set(entryId, { entryId, ...entry });
+    this.#options.onBell(this.#options.shard);
+  }
+
+  #own({ owner: name, ownerTtlMs }: SweepRequest, nowMs: number): boolean {
+    const isOwner = this.#owner?.name === name;
+    if (!isOwner && this.#owner && this.#owner.untilMs >= nowMs) return false;
+    if (ownerTtlMs > 0) this.#owner = { name, untilMs: nowMs + ownerTtlMs };
+    else this.#owner = undefined;
+    return ownerTtlMs > 0;
+  }
+
+  #checkClock(expectedNowMs: number | undefined, nowMs: number): void {
+    if (expectedNowMs === undefined) return;
+    if (Math.abs(nowMs - expectedNowMs) <= timing.clockStepMs) return;
+    this.fence(false);
+    const latest = nowMs + this.#options.leaseTtlMs;
+    this.#due.bringForward(latest + timing.staleDeadlineMs, this.#holdUntilMs);
+  }
+}
+
+function extend(user: UserState, session: Session, beatMs: number, at: Moment): void {
+  session.beatMs = Math.max(session.beatMs, beatMs);
+  session.deadlineMs = Math.max(session.deadlineMs, beatMs + at.leaseTtlMs);
+  user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+  if (user.route) user.route.expiresAtMs = Math.max(user.route.expiresAtMs, session.deadlineMs);
+}
+
+/** Nothing is known of them that is not known of everyone never seen. */
+function isBlank(user: UserState): boolean {
+  return user.sessions.size === 0 && user.version === 0 && user.lastBeatMs + user.chosenAtMs === 0;
+}
+
+function sessionRecords(user: UserState, at: Moment): SessionRecord[] {
+  return [...user.sessions]
+    .filter(([, session]) => isAlive(session, at))
+    .map(([sessionId, { beatMs, deadlineMs, ...rest }]) => ({
+      ...{ sessionId, ...rest, lastBeatMs: beatMs },
+      remainingMs: Math.max(0, deadlineMs - at.nowMs),
+    }))
+    .sort((a, b) => a.remainingMs - b.remainingMs);
+}
+
+function head<T>(values: Iterable<T>, limit: number): T[] {
+  const taken: T[] = [];
+  for (const value of values) {
+    if (taken.length === limit) break;
+    taken.push(value);
+  }
+  return taken;
+}

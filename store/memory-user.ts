@@ -1,0 +1,178 @@
+/** A user as the in-process store keeps one, and the rules that settle one: lua/settle.lua says the same in Lua. */
+import type { Cause, LogRecord, OutboxEntry, Settled } from './presence-store.ts';
+import { nextVersion, visibleStatus } from './status.ts';
+import type { ActivityStatus, ChosenStatus, VisibleStatus } from './status.ts';
+import { LOG_LENGTH, timing } from './timing.ts';
+
+export interface Session {
+  beatMs: number;
+  deadlineMs: number;
+  epoch: number;
+  closing: boolean;
+  readonly gatewayId: string;
+  readonly device: string;
+  activity: ActivityStatus;
+  trace: string;
+}
+
+/** What Redis keeps in the presence key: alive up to and including `expiresAtMs`. */
+export interface Route {
+  readonly gatewayIds: readonly string[];
+  expiresAtMs: number;
+}
+
+export interface UserState {
+  readonly userId: string;
+  status: VisibleStatus;
+  version: number;
+  /** Frozen while OFFLINE; see `lastActiveOf`. */
+  offlineSinceBeatMs: number;
+  lastBeatMs: number;
+  chosen: ChosenStatus | undefined;
+  chosenAtMs: number;
+  graphRevision: string;
+  /** In the order they were opened. */
+  readonly sessions: Map<string, Session>;
+  /** The newest first. */
+  readonly log: LogRecord[];
+  route: Route | undefined;
+}
+
+/** A shard at one moment. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly floor: number;
+  readonly holdUntilMs: number;
+  readonly leaseTtlMs: number;
+}
+
+/** Who asks for a settlement, and why; a look has no cause of its own. */
+export interface Origin {
+  readonly cause?: Cause;
+  readonly trace: string;
+}
+
+export function createUser(userId: string): UserState {
+  return {
+    userId,
+    status: 'OFFLINE',
+    version: 0,
+    offlineSinceBeatMs: 0,
+    lastBeatMs: 0,
+    chosen: undefined,
+    chosenAtMs: 0,
+    graphRevision: '0',
+    sessions: new Map(),
+    log: [],
+    route: undefined,
+  };
+}
+
+export const isHeld = (at: Moment): boolean => at.nowMs < at.holdUntilMs;
+
+export const isAlive = (session: Session, at: Moment): boolean =>
+  session.deadlineMs >= at.nowMs || isHeld(at);
+
+export function settledOf(userId: string, user: UserState | undefined, floor: number): Settled {
+  if (!user) return { userId, status: 'OFFLINE', version: floor, lastActiveMs: 0 };
+  const lastActiveMs = user.status === 'OFFLINE' ? user.offlineSinceBeatMs : user.lastBeatMs;
+  return { userId, status: user.status, version: Math.max(user.version, floor), lastActiveMs };
+}
+
+/** Drops dead sessions and computes the visible status anew; a change of it is returned as an outbox entry. */
+export function settle(
+  user: UserState,
+  at: Moment,
+  origin: Origin,
+): Omit<OutboxEntry, 'entryId'> | undefined {
+  const died = dropDead(user, at);
+  const live = [...user.sessions.values()];
+  for (const session of live) user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+  user.route = routeOf(live, at);
+  const status = visibleStatus(
+    live.map((session) => session.activity),
+    user.chosen,
+  );
+  if (status === user.status) return undefined;
+  return transition(user, status, at, blame(origin, died, live.length > 0));
+}
+
+/** When to look at the user next: the earliest deadline, or the end of the hold. */
+export function dueAt(user: UserState, at: Moment): number | undefined {
+  if (user.sessions.size === 0) return undefined;
+  const earliest = Math.min(...[...user.sessions.values()].map((session) => session.deadlineMs));
+  return isHeld(at) ? Math.max(at.holdUntilMs, earliest) : earliest;
+}
+
+/** An entry that tells `only` of the user as they are, under a new version. */
+export function announcement(
+  user: UserState,
+  at: Moment,
+  only: readonly string[],
+  trace: string,
+): Omit<OutboxEntry, 'entryId'> {
+  user.version = nextVersion(user.version, at.floor, at.nowMs);
+  return outboxEntry(user, at, { cause: 'ANNOUNCED', trace }, only);
+}
+
+/** Returns the one that died last. */
+function dropDead(user: UserState, at: Moment): Session | undefined {
+  let last: Session | undefined;
+  for (const [sessionId, session] of user.sessions) {
+    user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+    mendStaleDeadline(session, at);
+    if (isAlive(session, at)) continue;
+    user.sessions.delete(sessionId);
+    if (!last || session.deadlineMs > last.deadlineMs) last = session;
+  }
+  return last;
+}
+
+/** No lease reaches that far: the clock stepped back since, and the session would outlive its heartbeats. */
+function mendStaleDeadline(session: Session, at: Moment): void {
+  const latest = at.nowMs + at.leaseTtlMs;
+  if (session.deadlineMs > latest + timing.staleDeadlineMs) session.deadlineMs = latest;
+}
+
+function routeOf(live: readonly Session[], at: Moment): Route | undefined {
+  if (live.length === 0) return undefined;
+  const open = live.filter((session) => !session.closing);
+  const latest = Math.max(...live.map((session) => session.deadlineMs));
+  return {
+    gatewayIds: [...new Set(open.map((session) => session.gatewayId))],
+    expiresAtMs: isHeld(at) ? Math.max(at.holdUntilMs, latest) : latest,
+  };
+}
+
+/** A session's death is the cause when nothing else is, or when it left the user without any. */
+function blame(origin: Origin, died: Session | undefined, lives: boolean): Required<Origin> {
+  if (died && (!origin.cause || !lives)) {
+    return { cause: died.closing ? 'CLOSED' : 'EXPIRED', trace: died.trace };
+  }
+  return { cause: origin.cause ?? 'EXPIRED', trace: origin.trace };
+}
+
+function transition(
+  user: UserState,
+  status: VisibleStatus,
+  at: Moment,
+  origin: Required<Origin>,
+): Omit<OutboxEntry, 'entryId'> {
+  user.status = status;
+  user.version = nextVersion(user.version, at.floor, at.nowMs);
+  if (status === 'OFFLINE') user.offlineSinceBeatMs = user.lastBeatMs;
+  user.log.unshift({ atMs: at.nowMs, status, version: user.version, ...origin });
+  user.log.length = Math.min(user.log.length, LOG_LENGTH);
+  return outboxEntry(user, at, origin, []);
+}
+
+function outboxEntry(
+  user: UserState,
+  at: Moment,
+  origin: Required<Origin>,
+  only: readonly string[],
+): Omit<OutboxEntry, 'entryId'> {
+  const { userId, graphRevision } = user;
+  const settled = settledOf(userId, user, at.floor);
+  return { settled, settledAtMs: at.nowMs, graphRevision, only, ...origin };
+}

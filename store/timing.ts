@@ -1,0 +1,23 @@
+/** Spans that every adapter keeps, ms. lua/*.lua gets them from here. */
+export const timing = {
+  /** How far above the clock a fence raises the floor: more than any version given out can be ahead of it. */
+  fenceMarginMs: 60_000,
+  /** How long nobody lapses after a fence: time for gateways to register their sessions again. */
+  holdMs: 2_000,
+  /** A sweep that finds the clock further than this from where it expected it takes it for a step. */
+  clockStepMs: 1_000,
+  /** A deadline further ahead than the lease and this was written before the clock stepped back. */
+  staleDeadlineMs: 60_000,
+  /** How long a user without sessions is remembered. */
+  forgetMs: 90 * 24 * 3_600_000,
+  /** An age beyond this says no more than this. */
+  maxAgeMs: 24 * 3_600_000,
+} as const;
+
+/** How many transitions of a user are remembered. */
+export const LOG_LENGTH = 8;
+
+/** An age as the store takes it: whole, not negative, bounded; nonsense is old, so that it extends no lease. */
+export function clampAge(ageMs: number): number {
+  return ageMs <= timing.maxAgeMs ? Math.max(0, Math.round(ageMs)) : timing.maxAgeMs;
+}
