@@ -58,6 +58,7 @@ function spawnLogged(spec: ProcessSpec, options: LaunchOptions): ChildProcess {
       cwd: options.dir,
       detached: options.detached,
       stdio: ['ignore', log, log],
+      env: { ...process.env, ...spec.env },
     });
   } finally {
     closeSync(log);

@@ -9,6 +9,8 @@ export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Added to the environment it inherits. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Resolves when the process serves; rejects with the reason why it does not yet. One quick try. */
   readonly probe: () => Promise<unknown>;
 }

@@ -1,0 +1,32 @@
+/** The command line: `npx mesh …`. */
+import { Command } from 'commander';
+import { ConfigError } from '../lib/config.ts';
+import { messageOf } from '../lib/errors.ts';
+import { EXIT_USAGE } from '../lib/lifecycle.ts';
+import { importCommand } from './import.ts';
+import { partCommands } from './parts.ts';
+import { stackCommand } from './stack/command.ts';
+import { tokenCommand } from './token.ts';
+import { upCommand } from './up.ts';
+
+const program = new Command('mesh')
+  .description('who is online, and everyone who cares told: a gRPC presence mesh')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
+
+for (const command of [
+  upCommand(),
+  ...partCommands(),
+  tokenCommand(process.env['MESH_JWT_SECRET']),
+  importCommand(),
+  stackCommand(),
+]) {
+  program.addCommand(command);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = error instanceof ConfigError ? EXIT_USAGE : 1;
+}
