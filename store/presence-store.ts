@@ -135,6 +135,10 @@ export interface SweepRequest {
   readonly expectedNowMs?: number;
   /** At most so many due users and outbox entries. */
   readonly limit: number;
+  /** At most so many outbox entries; `limit` when absent, 0 for none. */
+  readonly outboxLimit?: number;
+  /** Only outbox entries after this one, whether or not it is still there; from the head when absent. */
+  readonly outboxAfter?: string;
 }
 
 export type SweepReply =
@@ -145,7 +149,7 @@ export type SweepReply =
       readonly nowMs: number;
       /** Users whose earliest deadline has passed; none during a hold. */
       readonly due: readonly string[];
-      /** Head of the outbox. */
+      /** Head of the outbox, or what follows `outboxAfter`. */
       readonly outbox: readonly OutboxEntry[];
       /** Entries in the outbox in all. */
       readonly outboxLength: number;
