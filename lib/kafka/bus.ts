@@ -1,7 +1,7 @@
 /**
  * Port: a log of records in topics. Two adapters: kafka-bus.ts, and memory-bus.ts for the embedded default and tests.
  *
- * Contract (test/conformance/bus.ts): a record whose `send` resolved is on disk of the broker's in-sync replicas; it
+ * Contract (test/conformance/bus.ts): a record whose `send` resolved is with all of the broker's in-sync replicas; it
  * is handed to every reader of the topic at least once, in order within a partition. Topics are never created by
  * writing or reading. All errors are BusError.
  */
@@ -21,14 +21,16 @@ export interface TopicSpec {
   readonly segmentMs: number;
 }
 
+/**
+ * A reader gets every partition of its topic and keeps its place in memory: there are no consumer groups, so nothing
+ * to join, to rebalance or to clean up. After a restart of its process it begins anew at `from`.
+ */
 export interface ReadOptions {
-  /** Consumer group. Unique per reader for a reader that must see everything from the start. */
-  readonly groupId: string;
-  /** Where a group without a committed offset begins. */
+  /** `earliest`: what the topic still holds, then what comes. `latest`: what is sent after `read` was called. */
   readonly from: 'earliest' | 'latest';
   /** Called in order within a partition; the next record waits for its promise. A rejection ends in redelivery. */
   readonly onRecord: (record: ReceivedRecord) => Promise<void> | void;
-  /** The reader gave up and will not recover by itself. */
+  /** The reader gave up and will not recover by itself: its topic is gone. */
   readonly onCrash: (error: BusError) => void;
 }
 
@@ -60,15 +62,12 @@ export interface MessageBus extends AsyncDisposable {
   listTopics(prefix: string): Promise<readonly string[]>;
   /** Deletes topics; those that are not there are no error. */
   deleteTopics(topics: readonly string[]): Promise<void>;
-  /** All consumer groups whose name begins with `prefix`. */
-  listGroups(prefix: string): Promise<readonly string[]>;
-  /** Deletes consumer groups without members; those that are not there are no error. */
-  deleteGroups(groupIds: readonly string[]): Promise<void>;
   /**
    * Writes records to one topic, acknowledged by all in-sync replicas. One try, bounded in time: retrying is the
-   * caller's, who knows whether the topic's reader still lives. Concurrent sends may travel in one request.
+   * caller's, who knows whether the topic's reader still lives. Concurrent sends may travel in one request; one that
+   * fails does not fail the others.
    */
   send(topic: string, records: readonly BusRecord[]): Promise<void>;
-  /** Starts a reader; resolves when it has its partitions. The disposer stops it. */
+  /** Starts a reader; resolves when it knows where it begins. The disposer stops it. */
   read(topic: string, options: ReadOptions): Promise<AsyncDisposable>;
 }

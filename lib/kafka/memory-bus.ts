@@ -1,0 +1,111 @@
+/** The bus inside one process, for the embedded default and tests: it lives and dies with the process. */
+import type { Clock } from '../clock.ts';
+import { BusError, type MessageBus, type ReadOptions } from './bus.ts';
+import { checkRecords, checkTopicName, noTopic } from './limits.ts';
+import { createMemoryLog, type MemoryLog } from './memory-log.ts';
+import { byPartition } from './partitions.ts';
+
+const REDELIVERY_DELAY_MS = 50;
+
+interface Topic {
+  readonly logs: readonly MemoryLog[];
+  /** Aborted when the topic is deleted. */
+  readonly gone: AbortController;
+  /** Where the next records without a key go. */
+  turn: number;
+}
+
+export function createMemoryBus({ clock }: { readonly clock: Clock }): MessageBus {
+  const topics = new Map<string, Topic>();
+  const closed = new AbortController();
+
+  const find = (name: string): Topic => {
+    checkTopicName(name);
+    if (closed.signal.aborted) throw new BusError('UNAVAILABLE', 'the bus is closed');
+    const topic = topics.get(name);
+    if (!topic) throw noTopic(name);
+    return topic;
+  };
+  const remove = (name: string): void => {
+    topics.get(name)?.gone.abort();
+    topics.delete(name);
+  };
+
+  return {
+    ping: () => Promise.resolve(),
+    ensureTopic: (name, { partitions, retentionMs }) =>
+      attempt(() => {
+        checkTopicName(name);
+        if (topics.has(name)) return;
+        const logs = Array.from({ length: partitions }, (_, partition) =>
+          createMemoryLog({ partition, retentionMs, now: clock.now }),
+        );
+        topics.set(name, { logs, gone: new AbortController(), turn: 0 });
+      }),
+    listTopics: (prefix) =>
+      attempt(() => [...topics.keys()].filter((name) => name.startsWith(prefix))),
+    deleteTopics: (names) => attempt(() => names.forEach(remove)),
+    send: (name, records) =>
+      attempt(() => {
+        const topic = find(name);
+        checkRecords(name, records);
+        for (const [partition, group] of byPartition(records, topic.logs.length, topic.turn++)) {
+          for (const record of group) topic.logs[partition]?.append(record);
+        }
+      }),
+    read: (name, options) =>
+      attempt(() => startReader(name, find(name), options, clock, closed.signal)),
+    [Symbol.asyncDispose]: () => attempt(() => closed.abort()),
+  };
+}
+
+/** What a synchronous step returns or throws, as a promise. */
+function attempt<T>(step: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(step()));
+}
+
+function startReader(
+  name: string,
+  topic: Topic,
+  options: ReadOptions,
+  clock: Clock,
+  closed: AbortSignal,
+): AsyncDisposable {
+  const stopped = new AbortController();
+  const ends = AbortSignal.any([stopped.signal, closed, topic.gone.signal]);
+  const wakeAll = (): void => topic.logs.forEach((log) => log.wake());
+  ends.addEventListener('abort', wakeAll, { once: true });
+  topic.gone.signal.addEventListener('abort', () => {
+    if (!stopped.signal.aborted) options.onCrash(noTopic(name));
+  });
+  const pumps = topic.logs.map((log) => pump(log, options, clock, ends));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stopped.abort();
+      await Promise.all(pumps);
+    },
+  };
+}
+
+/** Hands out one partition's records until `ends`. */
+async function pump(
+  log: MemoryLog,
+  { from, onRecord }: ReadOptions,
+  clock: Clock,
+  ends: AbortSignal,
+): Promise<void> {
+  let offset = from === 'earliest' ? 0 : log.end;
+  while (!ends.aborted) {
+    const found = log.next(offset);
+    if (!found) {
+      await log.grown();
+      continue;
+    }
+    try {
+      await onRecord(found.record);
+      offset = found.nextOffset;
+    } catch {
+      await clock.sleep(REDELIVERY_DELAY_MS, ends).catch(() => undefined);
+    }
+  }
+}
