@@ -1,0 +1,161 @@
+/** GraphStore on Dgraph. Stateless: any number of processes, any of them may die. */
+import type { Clock } from '../lib/clock.ts';
+import { pushLimits, type PushLimits } from './audience.ts';
+import {
+  createDgraphConnection,
+  type DgraphConnection,
+  type ReadMode,
+  type Reply,
+  type Transaction,
+} from './dgraph-connection.ts';
+import { loadEdges } from './dgraph-load.ts';
+import { changeWrites, deleteRecord, hiding, newUser, RECORD_NODE } from './dgraph-mutations.ts';
+import * as queries from './dgraph-queries.ts';
+import { migrate } from './dgraph-schema.ts';
+import { planChange, type EdgeChange, type Plan } from './edges.ts';
+import type { Freeze, GraphStore, PendingRecord, StoredChange } from './graph-store.ts';
+import { recordOf } from './pending-records.ts';
+
+export interface DgraphGraphStoreOptions {
+  /** host:port of an alpha's gRPC. */
+  readonly address: string;
+  readonly clock: Clock;
+  /** Followers up to which a user's followers are pushed to. */
+  readonly maxFollowers: number;
+}
+
+const PAGE = 1000;
+
+export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphStore {
+  const { clock } = options;
+  const connection = createDgraphConnection(options);
+  const limits = pushLimits(options.maxFollowers);
+  const readSince = createReader(connection);
+  return {
+    prepare: () => migrate(connection),
+    async user(userId, minRevision) {
+      const reply = await readSince<queries.UserAnswer>(queries.userQuery(userId), minRevision);
+      return queries.userOf(userId, reply.json, reply.readTs);
+    },
+    async viewsOn(subjectId, viewerIds) {
+      const query = queries.viewsOnQuery(subjectId, viewerIds);
+      const { json, readTs } = await connection.read<queries.ViewsOnAnswer>(query, 'STRICT');
+      return { views: queries.viewsOn(subjectId, viewerIds, json), revision: readTs };
+    },
+    async viewsOf(viewerId, subjectIds) {
+      const query = queries.viewsOfQuery(viewerId, subjectIds);
+      const { json, readTs } = await connection.read<queries.ViewsOfAnswer>(query, 'STRICT');
+      return { views: queries.viewsOf(viewerId, subjectIds, json), revision: readTs };
+    },
+    followers: (userId) => pagesOfFollowers(connection, userId),
+    change: (change) =>
+      connection.transact((transaction) => changeEdge(transaction, change, limits, clock)),
+    settle: (record, freezes) =>
+      connection.transact((transaction) => settle(transaction, record, freezes)),
+    async pending() {
+      const { json, readTs } = await connection.read<queries.PendingAnswer>(
+        queries.PENDING_QUERY,
+        'STRICT',
+      );
+      const loads = json.loads.map(({ id }) => id).sort();
+      return {
+        records: queries.recordsOf(json.records),
+        revision: readTs,
+        loads: loads.join(' '),
+      };
+    },
+    load: (edges) => loadEdges(connection, edges, { limits, mark: clock.uuid() }),
+    [Symbol.asyncDispose]() {
+      connection[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
+}
+
+/**
+ * Best effort when that can be new enough, strict when it was not. A revision no read has shown yet is asked for
+ * strictly at once: after a commit best effort was seen to lag by up to 270 ms.
+ */
+function createReader(connection: DgraphConnection) {
+  let newestSeen = 0;
+  return async <T>(query: string, minRevision: number): Promise<Reply<T>> => {
+    const read = async (mode: ReadMode): Promise<Reply<T>> => {
+      const reply = await connection.read<T>(query, mode);
+      newestSeen = Math.max(newestSeen, reply.readTs);
+      return reply;
+    };
+    if (minRevision > newestSeen) return read('STRICT');
+    const reply = await read('BEST_EFFORT');
+    return reply.readTs >= minRevision ? reply : read('STRICT');
+  };
+}
+
+async function* pagesOfFollowers(
+  connection: DgraphConnection,
+  userId: string,
+): AsyncGenerator<readonly string[]> {
+  for (let after = '0x0'; ;) {
+    const query = queries.followersQuery(userId, after, PAGE);
+    const { json } = await connection.read<queries.FollowersAnswer>(query, 'STRICT');
+    const followers = json.user[0]?.followers ?? [];
+    if (followers.length > 0) yield followers.map(({ id }) => id);
+    const last = followers.at(-1);
+    if (!last || followers.length < PAGE) return;
+    after = last.uid;
+  }
+}
+
+async function changeEdge(
+  transaction: Transaction,
+  change: EdgeChange,
+  limits: PushLimits,
+  clock: Clock,
+): Promise<StoredChange> {
+  const query = queries.pairQuery(change, limits.maxFollowers + 1);
+  const { json, readTs } = await transaction.query<queries.PairAnswer>(query);
+  const earlier = queries.recordsOf(json.records);
+  const plan = planChange(change, queries.pairOf(json), limits);
+  if (plan.writes.length === 0) return { revision: readTs, records: earlier };
+  const stored = await storeChange(transaction, change, plan, json, clock);
+  return { revision: stored.revision, records: [...earlier, stored.record] };
+}
+
+async function storeChange(
+  transaction: Transaction,
+  change: EdgeChange,
+  plan: Plan,
+  { from: [from], to: [to] }: queries.PairAnswer,
+  clock: Clock,
+): Promise<{ revision: number; record: PendingRecord }> {
+  const stamp = { atMs: clock.now(), blockId: clock.uuid() };
+  const fromNode = from ? `<${from.uid}>` : '_:from';
+  const toNode = to ? `<${to.uid}>` : '_:to';
+  const nodes = {
+    nodeOf: (userId: string) => (userId === change.from ? fromNode : toNode),
+    created: [
+      ...(from ? [] : [newUser(fromNode, change.from)]),
+      ...(to ? [] : [newUser(toNode, change.to)]),
+    ],
+  };
+  const committed = await transaction.commit(changeWrites(change, plan, nodes, stamp));
+  const recordId = committed.uids.get(RECORD_NODE) ?? '';
+  return { revision: committed.commitTs, record: { recordId, ...recordOf(plan, stamp) } };
+}
+
+async function settle(
+  transaction: Transaction,
+  record: PendingRecord,
+  freezes: readonly Freeze[],
+): Promise<void> {
+  const frozen: string[] = [];
+  for (const freeze of freezes) {
+    const query = queries.hidingQuery(freeze.viewerId, freeze.subjectId);
+    const { json } = await transaction.query<queries.HidingAnswer>(query);
+    const viewer = json.viewer[0];
+    const hides = viewer?.hides?.[0];
+    if (!viewer || !hides || hides.block !== record.blockId) continue;
+    if (hides.version !== undefined) continue;
+    frozen.push(hiding(`<${viewer.uid}>`, `<${hides.uid}>`, hides.block, freeze.frozen));
+  }
+  await transaction.commit({ set: frozen.join('\n'), remove: deleteRecord(record.recordId) });
+}

@@ -1,0 +1,270 @@
+/** Every question asked of Dgraph, and its answers as the domain has them. */
+import type { Hidden, UserNode, View } from './audience.ts';
+import type { EdgeChange, PairState } from './edges.ts';
+import { pairKey, parseRecord } from './pending-records.ts';
+import type { PendingRecord } from './graph-store.ts';
+
+interface Id {
+  readonly id: string;
+}
+
+interface Hides extends Id {
+  readonly version?: number;
+  readonly lastActive?: number;
+}
+
+type Edges = readonly unknown[];
+
+const FACETS = '@facets(version: version, lastActive: last_active)';
+
+/** Ids are checked at the edge of the part, and a string of JSON is one of DQL. */
+const quote = (id: string): string => JSON.stringify(id);
+const quoteAll = (ids: readonly string[]): string => JSON.stringify(ids);
+
+/** A user and all edges that matter. */
+export function userQuery(userId: string): string {
+  return `{
+  u as var(func: eq(mesh.user_id, ${quote(userId)}))
+  user(func: uid(u)) {
+    pull: mesh.pull
+    friends: mesh.friend { id: mesh.user_id }
+    follows: mesh.follows { id: mesh.user_id pull: mesh.pull }
+    hides: mesh.hides ${FACETS} { id: mesh.user_id }
+  }
+  pushed(func: uid(u)) @filter(NOT has(mesh.pull)) { followers: ~mesh.follows { id: mesh.user_id } }
+}`;
+}
+
+export interface UserAnswer {
+  readonly user: readonly {
+    readonly pull?: boolean;
+    readonly friends?: readonly Id[];
+    readonly follows?: readonly (Id & { readonly pull?: boolean })[];
+    readonly hides?: readonly Hides[];
+  }[];
+  readonly pushed: readonly { readonly followers?: readonly Id[] }[];
+}
+
+const idsOf = (items: readonly Id[] = []): string[] => items.map(({ id }) => id);
+
+const hiddenOf = ({ version, lastActive = 0 }: Omit<Hides, 'id'>): Hidden => ({
+  frozen: version === undefined ? undefined : { version, lastActiveMs: lastActive },
+});
+
+export function userOf(userId: string, answer: UserAnswer, revision: number): UserNode {
+  const [user = {}] = answer.user;
+  return {
+    userId,
+    revision,
+    pull: user.pull ?? false,
+    friends: idsOf(user.friends),
+    follows: (user.follows ?? []).map(({ id, pull = false }) => ({ userId: id, pull })),
+    followers: idsOf(answer.pushed[0]?.followers),
+    hidden: new Map((user.hides ?? []).map((hides) => [hides.id, hiddenOf(hides)])),
+  };
+}
+
+export function viewsOnQuery(subjectId: string, viewerIds: readonly string[]): string {
+  return `{
+  s as var(func: eq(mesh.user_id, ${quote(subjectId)}))
+  subject(func: uid(s)) { pull: mesh.pull }
+  viewers(func: eq(mesh.user_id, ${quoteAll(viewerIds)})) {
+    id: mesh.user_id
+    friends: mesh.friend @filter(uid(s)) { uid }
+    follows: mesh.follows @filter(uid(s)) { uid }
+    hides: mesh.hides @filter(uid(s)) ${FACETS} { uid }
+  }
+}`;
+}
+
+export interface ViewsOnAnswer {
+  readonly subject: readonly { readonly pull?: boolean }[];
+  readonly viewers: readonly (Id & {
+    readonly friends?: Edges;
+    readonly follows?: Edges;
+    readonly hides?: readonly Omit<Hides, 'id'>[];
+  })[];
+}
+
+export function viewsOn(
+  subjectId: string,
+  viewerIds: readonly string[],
+  { subject, viewers }: ViewsOnAnswer,
+): View[] {
+  const pull = subject[0]?.pull ?? false;
+  const byId = new Map(viewers.map((viewer) => [viewer.id, viewer]));
+  return viewerIds.map((viewerId) => {
+    const viewer = byId.get(viewerId);
+    const hides = viewer?.hides?.[0];
+    return {
+      viewerId,
+      subjectId,
+      friends: viewer?.friends !== undefined,
+      follows: viewer?.follows !== undefined,
+      pull,
+      hidden: hides && hiddenOf(hides),
+    };
+  });
+}
+
+export function viewsOfQuery(viewerId: string, subjectIds: readonly string[]): string {
+  return `{
+  s as var(func: eq(mesh.user_id, ${quoteAll(subjectIds)}))
+  viewer(func: eq(mesh.user_id, ${quote(viewerId)})) {
+    friends: mesh.friend @filter(uid(s)) { id: mesh.user_id }
+    follows: mesh.follows @filter(uid(s)) { id: mesh.user_id pull: mesh.pull }
+    hides: mesh.hides @filter(uid(s)) ${FACETS} { id: mesh.user_id }
+  }
+}`;
+}
+
+export interface ViewsOfAnswer {
+  readonly viewer: readonly Omit<UserAnswer['user'][number], 'pull'>[];
+}
+
+export function viewsOf(
+  viewerId: string,
+  subjectIds: readonly string[],
+  answer: ViewsOfAnswer,
+): View[] {
+  const [viewer = {}] = answer.viewer;
+  const friends = new Set(idsOf(viewer.friends));
+  const follows = new Map((viewer.follows ?? []).map(({ id, pull = false }) => [id, pull]));
+  const hidden = new Map((viewer.hides ?? []).map((hides) => [hides.id, hiddenOf(hides)]));
+  return subjectIds.map((subjectId) => ({
+    viewerId,
+    subjectId,
+    friends: friends.has(subjectId),
+    follows: follows.has(subjectId),
+    pull: follows.get(subjectId) ?? false,
+    hidden: hidden.get(subjectId),
+  }));
+}
+
+/** A page of followers after the one with uid `after`. */
+export function followersQuery(userId: string, after: string, page: number): string {
+  return `{
+  user(func: eq(mesh.user_id, ${quote(userId)})) {
+    followers: ~mesh.follows(first: ${page}, after: ${after}) { uid id: mesh.user_id }
+  }
+}`;
+}
+
+export interface FollowersAnswer {
+  readonly user: readonly {
+    readonly followers?: readonly (Id & { readonly uid: string })[];
+  }[];
+}
+
+/**
+ * All between two users. Followers are counted up to `countUpTo` only: a first page of a reverse edge costs the same
+ * whatever its length, which is why nothing has to be counted anywhere else.
+ */
+export function pairQuery({ from, to }: EdgeChange, countUpTo: number): string {
+  const edges = (other: string): string => `uid
+    friends: mesh.friend @filter(uid(${other})) { uid }
+    follows: mesh.follows @filter(uid(${other})) { uid }
+    blocks: mesh.blocks @filter(uid(${other})) { uid }
+    hides: mesh.hides @filter(uid(${other})) { uid }`;
+  return `{
+  a as var(func: eq(mesh.user_id, ${quote(from)}))
+  b as var(func: eq(mesh.user_id, ${quote(to)}))
+  from(func: uid(a)) { ${edges('b')} }
+  to(func: uid(b)) { pull: mesh.pull ${edges('a')} }
+  var(func: uid(b)) { f as ~mesh.follows(first: ${countUpTo}) }
+  followers(func: uid(f)) { count(uid) }
+  records(func: eq(mesh.pair, ${quote(pairKey(from, to))})) { uid record: mesh.record }
+}`;
+}
+
+interface PairEnd {
+  readonly uid: string;
+  readonly pull?: boolean;
+  readonly friends?: Edges;
+  readonly follows?: Edges;
+  readonly blocks?: Edges;
+  readonly hides?: Edges;
+}
+
+export interface RecordAnswer {
+  readonly uid: string;
+  readonly record?: string;
+}
+
+export interface PairAnswer {
+  readonly from: readonly PairEnd[];
+  readonly to: readonly PairEnd[];
+  readonly followers: readonly { readonly count: number }[];
+  readonly records: readonly RecordAnswer[];
+}
+
+export function pairOf({ from: [from], to: [to], followers }: PairAnswer): PairState {
+  return {
+    friends: from?.friends !== undefined,
+    follows: from?.follows !== undefined,
+    followed: to?.follows !== undefined,
+    blocks: from?.blocks !== undefined,
+    blocked: to?.blocks !== undefined,
+    hidden: from?.hides !== undefined,
+    pull: to?.pull ?? false,
+    followers: followers[0]?.count ?? 0,
+  };
+}
+
+export function recordsOf(records: readonly RecordAnswer[]): PendingRecord[] {
+  return records.flatMap(({ uid, record }) => (record ? [parseRecord(uid, record)] : []));
+}
+
+export const MAX_PENDING = 100;
+
+export const PENDING_QUERY = `{
+  records(func: eq(mesh.outbox, true), first: ${MAX_PENDING}) { uid record: mesh.record }
+  loads(func: has(mesh.loads)) { id: mesh.loads }
+}`;
+
+export interface PendingAnswer {
+  readonly records: readonly RecordAnswer[];
+  readonly loads: readonly Id[];
+}
+
+/** The hiding that one block began, if it is still there and nothing has been frozen yet. */
+export function hidingQuery(viewerId: string, subjectId: string): string {
+  return `{
+  s as var(func: eq(mesh.user_id, ${quote(subjectId)}))
+  viewer(func: eq(mesh.user_id, ${quote(viewerId)})) {
+    uid
+    hides: mesh.hides @filter(uid(s)) @facets(block: block, version: version) { uid }
+  }
+}`;
+}
+
+export interface HidingAnswer {
+  readonly viewer: readonly {
+    readonly uid: string;
+    readonly hides?: readonly {
+      readonly uid: string;
+      readonly block: string;
+      readonly version?: number;
+    }[];
+  }[];
+}
+
+export function uidsQuery(userIds: readonly string[]): string {
+  return `{ users(func: eq(mesh.user_id, ${quoteAll(userIds)})) { uid id: mesh.user_id } }`;
+}
+
+export interface UidsAnswer {
+  readonly users: readonly (Id & { readonly uid: string })[];
+}
+
+export function followerCountsQuery(uids: readonly string[]): string {
+  return `{ users(func: uid(${uids.join(', ')})) { uid pull: mesh.pull followers: count(~mesh.follows) } }`;
+}
+
+export interface FollowerCountsAnswer {
+  readonly users: readonly {
+    readonly uid: string;
+    readonly pull?: boolean;
+    readonly followers?: number;
+  }[];
+}

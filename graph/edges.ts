@@ -1,0 +1,162 @@
+/** What a change of an edge writes and whom it is announced to: pure, the same for every adapter of the store. */
+import { isPull, NEVER_SEEN, type Frozen, type PushLimits } from './audience.ts';
+
+export type ChangeKind = 'BEFRIEND' | 'UNFRIEND' | 'FOLLOW' | 'UNFOLLOW' | 'BLOCK' | 'UNBLOCK';
+
+export interface EdgeChange {
+  readonly kind: ChangeKind;
+  /** Who acts: the follower, the one who blocks. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** All that is between the two users of a change, before it. */
+export interface PairState {
+  readonly friends: boolean;
+  /** `from` follows `to`. */
+  readonly follows: boolean;
+  /** `to` follows `from`. */
+  readonly followed: boolean;
+  /** `from` blocks `to`. */
+  readonly blocks: boolean;
+  /** `to` blocks `from`. */
+  readonly blocked: boolean;
+  /** Either blocks the other. */
+  readonly hidden: boolean;
+  /** `to` is in pull mode. */
+  readonly pull: boolean;
+  /** Followers of `to`; counted only as far as the limits need. */
+  readonly followers: number;
+}
+
+/** Edges as stored. Friendship and hiding are stored from both ends; `HIDES`: what `from` sees of `to` is frozen. */
+export type EdgeKind = 'FRIEND' | 'FOLLOWS' | 'BLOCKS' | 'HIDES';
+
+export interface EdgeWrite {
+  readonly op: 'SET' | 'DELETE';
+  readonly kind: EdgeKind;
+  readonly from: string;
+  readonly to: string;
+  /** Of a `HIDES` that is set: what is shown, if that is known. */
+  readonly frozen?: Frozen;
+}
+
+/** Viewers to be shown a subject anew. FOLLOWERS: all the subject has when it is announced. */
+export interface Announcement {
+  readonly subject: string;
+  readonly only: readonly string[] | 'FOLLOWERS';
+}
+
+export interface Plan {
+  /** Empty when everything is already as asked. */
+  readonly writes: readonly EdgeWrite[];
+  /** `to` goes to pull mode, or back to push. */
+  readonly pull?: boolean;
+  readonly announcements: readonly Announcement[];
+  /** What the announcements showed last is to be frozen. */
+  readonly freezes: boolean;
+}
+
+const NOTHING: Plan = { writes: [], announcements: [], freezes: false };
+
+export function planChange(change: EdgeChange, state: PairState, limits: PushLimits): Plan {
+  switch (change.kind) {
+    case 'BEFRIEND':
+      return state.friends ? NOTHING : planFriendship(change, 'SET');
+    case 'UNFRIEND':
+      return state.friends ? planFriendship(change, 'DELETE') : NOTHING;
+    case 'FOLLOW':
+      return state.follows ? NOTHING : planFollow(change, 'SET', state, limits);
+    case 'UNFOLLOW':
+      return state.follows ? planFollow(change, 'DELETE', state, limits) : NOTHING;
+    case 'BLOCK':
+      return state.blocks ? NOTHING : planBlock(change, state);
+    case 'UNBLOCK':
+      return state.blocks ? planUnblock(change, state) : NOTHING;
+  }
+}
+
+function planFriendship({ from, to }: EdgeChange, op: EdgeWrite['op']): Plan {
+  return {
+    writes: bothWays(op, 'FRIEND', from, to),
+    announcements: [
+      { subject: from, only: [to] },
+      { subject: to, only: [from] },
+    ],
+    freezes: false,
+  };
+}
+
+/** Only the follower sees anything change; announcing the follower to themselves raises their own revision. */
+function planFollow(
+  { from, to }: EdgeChange,
+  op: EdgeWrite['op'],
+  state: PairState,
+  limits: PushLimits,
+): Plan {
+  const pull = isPull(state.pull, state.followers + (op === 'SET' ? 1 : -1), limits);
+  const flips = pull !== state.pull;
+  return {
+    writes: [{ op, kind: 'FOLLOWS', from, to }],
+    ...(flips && { pull }),
+    announcements: [
+      { subject: to, only: [from] },
+      { subject: from, only: [from] },
+      ...(flips ? [{ subject: to, only: 'FOLLOWERS' as const }] : []),
+    ],
+    freezes: false,
+  };
+}
+
+function planBlock({ from, to }: EdgeChange, state: PairState): Plan {
+  const block: EdgeWrite = { op: 'SET', kind: 'BLOCKS', from, to };
+  if (state.hidden) return { writes: [block], announcements: [], freezes: false };
+  const { sees, seen } = sight(state);
+  return {
+    writes: [block, hide(from, to, sees), hide(to, from, seen)],
+    announcements: announceSight({ from, to }, state),
+    freezes: sees || seen,
+  };
+}
+
+function planUnblock({ from, to }: EdgeChange, state: PairState): Plan {
+  const unblock: EdgeWrite = { op: 'DELETE', kind: 'BLOCKS', from, to };
+  if (state.blocked) return { writes: [unblock], announcements: [], freezes: false };
+  return {
+    writes: [unblock, ...bothWays('DELETE', 'HIDES', from, to)],
+    announcements: announceSight({ from, to }, state),
+    freezes: false,
+  };
+}
+
+/** Who sees whom, were nobody blocked. */
+function sight(state: PairState): { sees: boolean; seen: boolean } {
+  return { sees: state.friends || state.follows, seen: state.friends || state.followed };
+}
+
+/** What was shown to a viewer is known only once it has been announced; to a stranger nothing was. */
+function hide(viewer: string, subject: string, sees: boolean): EdgeWrite {
+  const edge = { op: 'SET', kind: 'HIDES', from: viewer, to: subject } as const;
+  return sees ? edge : { ...edge, frozen: NEVER_SEEN };
+}
+
+/**
+ * Shows each anew to the other if the other sees them. A stranger must not be told, least of all that they were
+ * blocked; but one who sees a stranger has a changed list of contacts, so that their own revision rises.
+ */
+function announceSight({ from, to }: Pick<EdgeChange, 'from' | 'to'>, state: PairState) {
+  const { sees, seen } = sight(state);
+  const announcements: Announcement[] = [];
+  if (seen || sees) {
+    announcements.push({ subject: from, only: [seen ? to : from] });
+    announcements.push({ subject: to, only: [sees ? from : to] });
+  }
+  return announcements;
+}
+
+function bothWays(op: EdgeWrite['op'], kind: EdgeKind, a: string, b: string): EdgeWrite[] {
+  return [
+    { op, kind, from: a, to: b },
+    { op, kind, from: b, to: a },
+  ];
+}

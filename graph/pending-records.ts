@@ -1,0 +1,37 @@
+/** How a change that is still to be announced is written down. */
+import { z } from 'zod';
+import type { Plan } from './edges.ts';
+import type { PendingRecord } from './graph-store.ts';
+
+type RecordBody = Omit<PendingRecord, 'recordId'>;
+
+export interface RecordOptions {
+  readonly atMs: number;
+  /** A new id, in case the plan freezes. */
+  readonly blockId: string;
+}
+
+export function recordOf(plan: Plan, { atMs, blockId }: RecordOptions): RecordBody {
+  return { atMs, announcements: plan.announcements, ...(plan.freezes && { blockId }) };
+}
+
+/** The same for both directions of a pair. */
+export function pairKey(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
+const body = z.object({
+  atMs: z.number(),
+  announcements: z.array(
+    z.object({
+      subject: z.string(),
+      only: z.union([z.array(z.string()), z.literal('FOLLOWERS')]),
+    }),
+  ),
+  blockId: z.string().optional(),
+});
+
+export function parseRecord(recordId: string, json: string): PendingRecord {
+  const { blockId, ...rest } = body.parse(JSON.parse(json));
+  return { recordId, ...rest, ...(blockId !== undefined && { blockId }) };
+}
