@@ -33,10 +33,15 @@ export function readSettings<S extends z.ZodRawShape>(
   const parsed = z.object(shape).safeParse(Object.fromEntries(given));
   for (const issue of parsed.error?.issues ?? []) {
     const name = issue.path.join('.');
-    problems.push(`${name}=${env[name] ?? ''}: ${issue.message}`);
+    problems.push(`${shown(name, env[name])}: ${issue.message}`);
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return parsed.data;
+}
+
+/** Secrets, and URLs, which may hold a password, are not repeated. */
+function shown(name: string, value = ''): string {
+  return /SECRET|URL/.test(name) ? name : `${name}=${value}`;
 }
 
 function unknownName(name: string, known: readonly string[]): string {
