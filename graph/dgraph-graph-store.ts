@@ -127,7 +127,7 @@ async function storeChange(
   { from: [from], to: [to] }: queries.PairAnswer,
   clock: Clock,
 ): Promise<{ revision: number; record: PendingRecord }> {
-  const stamp = { atMs: clock.now(), blockId: clock.uuid() };
+  const blockId = clock.uuid();
   const fromNode = from ? `<${from.uid}>` : '_:from';
   const toNode = to ? `<${to.uid}>` : '_:to';
   const nodes = {
@@ -137,9 +137,9 @@ async function storeChange(
       ...(to ? [] : [newUser(toNode, change.to)]),
     ],
   };
-  const committed = await transaction.commit(changeWrites(change, plan, nodes, stamp));
+  const committed = await transaction.commit(changeWrites(change, plan, nodes, blockId));
   const recordId = committed.uids.get(RECORD_NODE) ?? '';
-  return { revision: committed.commitTs, record: { recordId, ...recordOf(plan, stamp) } };
+  return { revision: committed.commitTs, record: { recordId, ...recordOf(plan, blockId) } };
 }
 
 async function settle(

@@ -45,25 +45,20 @@ export interface ChangeNodes {
   readonly created: readonly string[];
 }
 
-export interface ChangeStamp {
-  readonly atMs: number;
-  readonly blockId: string;
-}
-
 /** The edges, the mode and the record that the change is still to be announced, for one transaction. */
 export function changeWrites(
   change: EdgeChange,
   plan: Plan,
   { nodeOf, created }: ChangeNodes,
-  stamp: ChangeStamp,
+  blockId: string,
 ): Writes {
   const line = ({ kind, from, to, frozen, op }: EdgeWrite): string =>
     kind === 'HIDES' && op === 'SET'
-      ? hiding(nodeOf(from), nodeOf(to), stamp.blockId, frozen)
+      ? hiding(nodeOf(from), nodeOf(to), blockId, frozen)
       : `${edge(nodeOf(from), kind, nodeOf(to))} .`;
   const lines = (op: EdgeWrite['op']) => plan.writes.filter((write) => write.op === op).map(line);
   const to = nodeOf(change.to);
-  const record = JSON.stringify(recordOf(plan, stamp));
+  const record = JSON.stringify(recordOf(plan, blockId));
   return {
     set: [
       ...created,

@@ -16,8 +16,6 @@ import type { Announcement, EdgeChange, EdgeKind } from './edges.ts';
 /** A change that is stored and not yet known to be announced. */
 export interface PendingRecord {
   readonly recordId: string;
-  /** When it was written, ms since the epoch, by the clock of the process that did. */
-  readonly atMs: number;
   readonly announcements: readonly Announcement[];
   /** Set when what the announcements showed is to be frozen: which block it was. */
   readonly blockId?: string;
@@ -38,7 +36,7 @@ export interface Freeze {
 }
 
 export interface PendingChanges {
-  /** At most 100, of any age. */
+  /** At most 1,000, of any age. */
   readonly records: readonly PendingRecord[];
   /** Every change announced must be read no older than this. */
   readonly revision: number;

@@ -37,7 +37,7 @@ export interface MemoryGraphStoreOptions {
 }
 
 const PAGE = 1000;
-const MAX_PENDING = 100;
+const MAX_PENDING = 1000;
 
 export function createMemoryGraphStore({
   clock,
@@ -154,7 +154,7 @@ function store(graph: Graph, { from, to }: EdgeChange, plan: Plan, clock: Clock)
   for (const write of plan.writes) writeEdge(graph, write, blockId);
   if (plan.pull !== undefined) nodeOf(graph, to).pull = plan.pull;
   const recordId = String(graph.revision);
-  const record = recordOf(plan, { atMs: clock.now(), blockId });
+  const record = recordOf(plan, blockId);
   graph.records.set(recordId, { recordId, pair: pairKey(from, to), ...record });
 }
 

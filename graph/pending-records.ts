@@ -5,14 +5,9 @@ import type { PendingRecord } from './graph-store.ts';
 
 type RecordBody = Omit<PendingRecord, 'recordId'>;
 
-export interface RecordOptions {
-  readonly atMs: number;
-  /** A new id, in case the plan freezes. */
-  readonly blockId: string;
-}
-
-export function recordOf(plan: Plan, { atMs, blockId }: RecordOptions): RecordBody {
-  return { atMs, announcements: plan.announcements, ...(plan.freezes && { blockId }) };
+/** `blockId` is a new one, in case the plan freezes. */
+export function recordOf(plan: Plan, blockId: string): RecordBody {
+  return { announcements: plan.announcements, ...(plan.freezes && { blockId }) };
 }
 
 /** The same for both directions of a pair. */
@@ -21,7 +16,6 @@ export function pairKey(a: string, b: string): string {
 }
 
 const body = z.object({
-  atMs: z.number(),
   announcements: z.array(
     z.object({
       subject: z.string(),
@@ -32,6 +26,6 @@ const body = z.object({
 });
 
 export function parseRecord(recordId: string, json: string): PendingRecord {
-  const { blockId, ...rest } = body.parse(JSON.parse(json));
-  return { recordId, ...rest, ...(blockId !== undefined && { blockId }) };
+  const { blockId, announcements } = body.parse(JSON.parse(json));
+  return { recordId, announcements, ...(blockId !== undefined && { blockId }) };
 }

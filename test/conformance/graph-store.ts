@@ -111,7 +111,6 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
       const { alice, bob } = people();
       const { records } = await change('BEFRIEND', alice, bob);
       expect(await pendingOf(alice)).toEqual(records);
-      expect(records[0]?.atMs).toBeGreaterThan(0);
       await store.settle(records[0]!, []);
       expect(await pendingOf(alice)).toEqual([]);
     });

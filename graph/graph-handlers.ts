@@ -1,0 +1,173 @@
+/** GraphService: generated types to domain and back. */
+import { status } from '@grpc/grpc-js';
+import type {
+  BefriendRequest,
+  BlockRequest,
+  FilterVisibleRequest,
+  FollowRequest,
+  UnblockRequest,
+  UnfollowRequest,
+  UnfriendRequest,
+  FilterVisibleResponse,
+  GetAudienceRequest,
+  GetAudienceResponse,
+  GraphServiceServer,
+  ImportEdgesRequest,
+  ImportEdgesResponse,
+  ListContactsRequest,
+  ListContactsResponse,
+} from '../gen/graph/v1/graph_service.ts';
+import { invalidArgument, messageOf, RpcError } from '../lib/errors.ts';
+import { clientStream, serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
+import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Announcer } from './announcer.ts';
+import { audienceAmong, audienceOf, contactOf, contactsOf, type Audience } from './audience.ts';
+import type { EdgeChange } from './edges.ts';
+import type { GraphStore } from './graph-store.ts';
+import type { ImportEdges } from './import-edges.ts';
+import type { UserReader } from './user-cache.ts';
+import { toContact, toGroup, toHiddenViewer } from './wire.ts';
+
+export interface GraphHandlersOptions {
+  readonly store: GraphStore;
+  readonly users: UserReader;
+  readonly announcer: Announcer;
+  readonly importEdges: ImportEdges;
+  readonly logger: Logger;
+}
+
+/** Users a call may name. */
+const MAX_USERS = 1000;
+const MAX_PAGE_SIZE = 1000;
+const DEFAULT_PAGE_SIZE = 500;
+
+export function createGraphHandlers(options: GraphHandlersOptions): GraphServiceServer {
+  const { logger } = options;
+  const change = (edge: EdgeChange, field: string, context: CallContext) =>
+    changeEdge(options, checked(edge, field), context);
+  return {
+    befriend: unary(logger, ({ userId: from, friendUserId: to }: BefriendRequest, context) =>
+      change({ kind: 'BEFRIEND', from, to }, 'friend_user_id', context),
+    ),
+    unfriend: unary(logger, ({ userId: from, friendUserId: to }: UnfriendRequest, context) =>
+      change({ kind: 'UNFRIEND', from, to }, 'friend_user_id', context),
+    ),
+    follow: unary(logger, ({ userId: from, followedUserId: to }: FollowRequest, context) =>
+      change({ kind: 'FOLLOW', from, to }, 'followed_user_id', context),
+    ),
+    unfollow: unary(logger, ({ userId: from, followedUserId: to }: UnfollowRequest, context) =>
+      change({ kind: 'UNFOLLOW', from, to }, 'followed_user_id', context),
+    ),
+    block: unary(logger, ({ userId: from, blockedUserId: to }: BlockRequest, context) =>
+      change({ kind: 'BLOCK', from, to }, 'blocked_user_id', context),
+    ),
+    unblock: unary(logger, ({ userId: from, blockedUserId: to }: UnblockRequest, context) =>
+      change({ kind: 'UNBLOCK', from, to }, 'blocked_user_id', context),
+    ),
+    listContacts: serverStream(logger, (request) => listContacts(options, request)),
+    getAudience: unary(logger, (request) => getAudience(options, request)),
+    filterVisible: unary(logger, (request) => filterVisible(options, request)),
+    importEdges: clientStream(logger, (requests) => importEdges(options, requests)),
+  };
+}
+
+/** @throws RpcError INVALID_ARGUMENT naming the field; `field` is that of the other user. */
+function checked(change: EdgeChange, field: string): EdgeChange {
+  requireIdentifier('user_id', change.from);
+  requireIdentifier(field, change.to);
+  if (change.from !== change.to) return change;
+  throw invalidArgument(field, `is the same as user_id, ${change.to}; name another user`);
+}
+
+async function changeEdge(
+  { store, users, announcer, logger }: GraphHandlersOptions,
+  change: EdgeChange,
+  context: CallContext,
+): Promise<{ graphRevision: bigint }> {
+  const { revision, records } = await store.change(change);
+  users.forget(change.from, change.to);
+  const cause = { revision, traceparent: traceOf(context) };
+  try {
+    for (const record of records) await announcer.announceRecord(record, cause);
+  } catch (error) {
+    logger.warn({ err: error, kind: change.kind }, 'a changed edge is still to be announced');
+    const problem = `stored, to be announced as soon as that can be: ${messageOf(error)}`;
+    throw new RpcError(status.UNAVAILABLE, problem, { cause: error });
+  }
+  return { graphRevision: BigInt(revision) };
+}
+
+function traceOf({ metadata }: CallContext): string | undefined {
+  return metadata.get('traceparent')[0]?.toString();
+}
+
+async function* listContacts(
+  { users }: GraphHandlersOptions,
+  request: ListContactsRequest,
+): AsyncGenerator<ListContactsResponse> {
+  const userId = requireIdentifier('user_id', request.userId);
+  const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
+  if (pageSize > MAX_PAGE_SIZE) {
+    throw invalidArgument('page_size', `is ${pageSize}; give 1 to ${MAX_PAGE_SIZE}, or 0 for 500`);
+  }
+  const node = await users.asViewer(userId, Number(request.minRevision));
+  const contacts = contactsOf(node);
+  const revision = BigInt(node.revision);
+  for (let i = 0; i === 0 || i < contacts.length; i += pageSize) {
+    yield { contacts: contacts.slice(i, i + pageSize).map(toContact), revision };
+  }
+}
+
+async function getAudience(
+  options: GraphHandlersOptions,
+  request: GetAudienceRequest,
+): Promise<GetAudienceResponse> {
+  const subjectId = requireIdentifier('subject_user_id', request.subjectUserId);
+  const { onlyUserIds, minRevision } = request;
+  if (onlyUserIds.length > 0) return audienceByName(options, subjectId, onlyUserIds);
+  const node = await options.users.asSubject(subjectId, Number(minRevision));
+  return toAudience(audienceOf(node), node.revision);
+}
+
+/** Read now, so that no revision has to be compared. */
+async function audienceByName(
+  { store }: GraphHandlersOptions,
+  subjectId: string,
+  viewerIds: readonly string[],
+): Promise<GetAudienceResponse> {
+  requireIdentifiers('only_user_ids', viewerIds, MAX_USERS);
+  const { views, revision } = await store.viewsOn(subjectId, [...new Set(viewerIds)]);
+  return toAudience(audienceAmong(views), revision);
+}
+
+function toAudience({ groups, hidden, removed }: Audience, revision: number): GetAudienceResponse {
+  return {
+    groups: groups.map(toGroup),
+    hidden: hidden.map(toHiddenViewer),
+    removedUserIds: [...removed],
+    revision: BigInt(revision),
+  };
+}
+
+async function filterVisible(
+  { store }: GraphHandlersOptions,
+  request: FilterVisibleRequest,
+): Promise<FilterVisibleResponse> {
+  const viewerId = requireIdentifier('viewer_user_id', request.viewerUserId);
+  requireIdentifiers('user_ids', request.userIds, MAX_USERS);
+  const { views } = await store.viewsOf(viewerId, request.userIds);
+  return { contacts: views.flatMap((view) => contactOf(view) ?? []).map(toContact) };
+}
+
+async function importEdges(
+  options: GraphHandlersOptions,
+  requests: AsyncIterable<ImportEdgesRequest>,
+): Promise<ImportEdgesResponse> {
+  try {
+    const { edges, users, revision } = await options.importEdges(requests);
+    return { edges: BigInt(edges), users: BigInt(users), graphRevision: BigInt(revision) };
+  } finally {
+    options.users.forgetAll();
+  }
+}
