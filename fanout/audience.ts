@@ -1,0 +1,87 @@
+/** Who is told of an outbox entry, and what each of them sees: pure. */
+import type { Delivery } from '../gen/fanout/v1/messages.ts';
+import type {
+  AudienceGroup,
+  GetAudienceRequest,
+  GetAudienceResponse,
+  HiddenViewer,
+} from '../gen/graph/v1/graph_service.ts';
+import { Status, type Presence } from '../gen/presence/v1/presence.ts';
+import type { OutboxEntry } from '../store/presence-store.ts';
+import type { VisibleStatus } from '../store/status.ts';
+
+/** What a viewer is told. */
+export type ViewChange = NonNullable<Delivery['change']>;
+
+/** Viewers who are told the same. */
+export interface ViewerGroup {
+  readonly change: ViewChange;
+  readonly userIds: readonly string[];
+}
+
+const statusOf: Record<VisibleStatus, Status> = {
+  ONLINE: Status.STATUS_ONLINE,
+  AWAY: Status.STATUS_AWAY,
+  BUSY: Status.STATUS_BUSY,
+  OFFLINE: Status.STATUS_OFFLINE,
+};
+
+export function toStatus(status: VisibleStatus): Status {
+  return statusOf[status];
+}
+
+/** A time of the store; absent for "never". */
+export function toTime(ms: number): Date | undefined {
+  return ms > 0 ? new Date(ms) : undefined;
+}
+
+export function audienceRequest(entry: OutboxEntry): GetAudienceRequest {
+  return {
+    subjectUserId: entry.settled.userId,
+    minRevision: BigInt(entry.graphRevision),
+    onlyUserIds: [...entry.only],
+  };
+}
+
+/** Everyone who is told, each viewer in one group; no empty groups. */
+export function viewerGroups(entry: OutboxEntry, audience: GetAudienceResponse): ViewerGroup[] {
+  return [
+    ...audience.groups.map((group) => openGroup(entry, group)),
+    ...audience.hidden.map((viewer) => hiddenGroup(entry, viewer)),
+    {
+      change: { $case: 'removedUserId' as const, value: entry.settled.userId },
+      userIds: audience.removedUserIds,
+    },
+  ].filter(({ userIds }) => userIds.length > 0);
+}
+
+function openGroup({ settled }: OutboxEntry, { mode, userIds }: AudienceGroup): ViewerGroup {
+  return update(userIds, {
+    userId: settled.userId,
+    status: toStatus(settled.status),
+    lastActive: toTime(settled.lastActiveMs),
+    version: BigInt(settled.version),
+    mode,
+  });
+}
+
+/**
+ * A hidden subject is OFFLINE with what the viewer saw when it was hidden. The announcement of the block itself comes
+ * before that is on record: its own version makes the viewer's client take it, and then becomes the record.
+ */
+function hiddenGroup(
+  { settled }: OutboxEntry,
+  { userId, frozen, mode }: HiddenViewer,
+): ViewerGroup {
+  return update([userId], {
+    userId: settled.userId,
+    status: Status.STATUS_OFFLINE,
+    lastActive: frozen ? frozen.lastActive : toTime(settled.lastActiveMs),
+    version: frozen ? frozen.version : BigInt(settled.version),
+    mode,
+  });
+}
+
+function update(userIds: readonly string[], value: Presence): ViewerGroup {
+  return { change: { $case: 'update', value }, userIds };
+}

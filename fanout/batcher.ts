@@ -1,0 +1,57 @@
+/**
+ * Batches by what accumulates while a call is under way: alone, an item waits for nobody; under load, calls grow
+ * instead of their number.
+ */
+
+export interface BatcherOptions<T, R> {
+  /** Does one call; answers one result an item, in order. A call that fails rejects all its items. */
+  readonly call: (items: readonly T[]) => Promise<readonly R[]>;
+  /** How much an item adds to a call. */
+  readonly weigh: (item: T) => number;
+  /** A call takes no more items once it weighs this. */
+  readonly maxWeight: number;
+}
+
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) => Promise<R> {
+  const queue: Waiting<T, R>[] = [];
+  let running = false;
+
+  const run = async (batch: readonly Waiting<T, R>[]): Promise<void> => {
+    try {
+      const results = await options.call(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => resolve(results[i] as R));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  };
+  const drain = async (): Promise<void> => {
+    running = true;
+    while (queue.length > 0) await run(queue.splice(0, batchLength(queue, options)));
+    running = false;
+  };
+  return (item) =>
+    new Promise((resolve, reject) => {
+      queue.push({ item, resolve, reject });
+      if (!running) void drain();
+    });
+}
+
+function batchLength<T, R>(
+  queue: readonly Waiting<T, R>[],
+  { weigh, maxWeight }: BatcherOptions<T, R>,
+): number {
+  let weight = 0;
+  let length = 0;
+  for (const { item } of queue) {
+    if (weight >= maxWeight) break;
+    weight += weigh(item);
+    length++;
+  }
+  return length;
+}

@@ -1,0 +1,49 @@
+/** Health over HTTP, for whoever runs the process. */
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Readiness } from '../lib/readiness.ts';
+
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** `/healthz`: the process lives. `/readyz`: 200, or 503 with what is wrong, a line for each upstream. */
+export async function createHealthServer(
+  readiness: Readiness,
+  host: string,
+  port: number,
+): Promise<HealthServer> {
+  const server = createServer(answer(readiness));
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const where = `HTTP cannot listen on ${host}:${port}`;
+    throw new Error(`${where}. Is another one running? Set MESH_HTTP_PORT.`, { cause: error });
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function answer(readiness: Readiness): RequestListener {
+  return (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const [code, text] = answerTo(pathname, readiness);
+    response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
+    response.end(`${text}\n`);
+  };
+}
+
+function answerTo(pathname: string, readiness: Readiness): [code: number, text: string] {
+  if (pathname === '/healthz') return [200, 'ok'];
+  if (pathname !== '/readyz') return [404, 'Here are /healthz and /readyz.'];
+  return readiness.isReady() ? [200, 'ready'] : [503, readiness.problems().join('\n')];
+}

@@ -1,0 +1,36 @@
+/** What the store's clock should say now, so that a step of it is noticed before it ends everyone's lease. */
+import type { Clock } from '../lib/clock.ts';
+
+/** After a longer time without a sample nothing is expected: our own clock may have been stopped, ms. */
+const GAP_MS = 500;
+
+interface Sample {
+  readonly storeMs: number;
+  /** Monotonic, when the sample was asked for: the answer may have waited here for long. */
+  readonly askedAtMs: number;
+}
+
+export interface StoreClock {
+  /** Undefined when there is nothing to go by. */
+  expectedNowMs(): number | undefined;
+  /** @param askedAtMs monotonic, before the call that returned `storeMs`. */
+  note(storeMs: number, askedAtMs: number): void;
+  forget(): void;
+}
+
+export function createStoreClock(clock: Clock): StoreClock {
+  let sample: Sample | undefined;
+  return {
+    expectedNowMs() {
+      if (!sample) return undefined;
+      const sinceMs = clock.monotonic() - sample.askedAtMs;
+      return sinceMs > GAP_MS ? undefined : Math.round(sample.storeMs + sinceMs);
+    },
+    note(storeMs, askedAtMs) {
+      sample = { storeMs, askedAtMs };
+    },
+    forget() {
+      sample = undefined;
+    },
+  };
+}
