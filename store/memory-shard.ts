@@ -78,7 +78,7 @@ export class MemoryShard {
       owned: true,
       nowMs,
       due: isHeld(at) ? [] : this.#due.due(nowMs, request.limit),
-      outbox: head(this.#outbox.values(), request.limit),
+      outbox: head(this.#outboxAfter(request.outboxAfter), request.outboxLimit ?? request.limit),
       outboxLength: this.#outbox.size,
     };
   }
@@ -165,6 +165,12 @@ export class MemoryShard {
     const entryId = String(++this.#appended);
     this.#outbox.set(entryId, { entryId, ...entry });
     this.#options.onBell(this.#options.shard);
+  }
+
+  *#outboxAfter(after: string | undefined): Iterable<OutboxEntry> {
+    for (const entry of this.#outbox.values()) {
+      if (after === undefined || Number(entry.entryId) > Number(after)) yield entry;
+    }
   }
 
   #own({ owner: name, ownerTtlMs }: SweepRequest, nowMs: number): boolean {
