@@ -1,5 +1,5 @@
 /** The mesh as separate processes over real servers, for end-to-end tests and benchmarks. */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import type { ProcessSpec, ServerSpec } from '../../cli/stack/server.ts';
 import {
@@ -7,6 +7,7 @@ import {
   HealthClient,
 } from '../../gen/grpc/health/v1/health.ts';
 import { freePort } from './free-port.ts';
+import { packageRoot } from './package-root.ts';
 import { startServer, type TestServer } from './server.ts';
 
 export type PartName = 'presence' | 'graph' | 'fanout' | 'gateway';
@@ -35,7 +36,7 @@ export interface Mesh extends AsyncDisposable {
   readonly gateways: readonly MeshPart[];
 }
 
-const MESH = fileURLToPath(new URL('../../bin/mesh.js', import.meta.url));
+const MESH = join(packageRoot(), 'bin', 'mesh.js');
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const presencePorts = await ports(options.counts?.presence);
@@ -68,6 +69,50 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     await dispose();
     throw error;
   }
+}
+
+export interface EmbeddedMesh extends TestServer {
+  /** host:port of its WebSocket, HTTP and health. */
+  readonly address: string;
+  /** host:port of all its gRPC services. */
+  readonly grpcAddress: string;
+}
+
+/** `mesh up`: everything in one process, with the in-process adapter of each server that `settings` does not name. */
+export async function startEmbedded(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<EmbeddedMesh> {
+  const [httpPort, grpcPort] = [await freePort(), await freePort()];
+  const env = { ...settings, MESH_HTTP_PORT: String(httpPort), MESH_GRPC_PORT: String(grpcPort) };
+  const address = addressOf(httpPort);
+  const server = await startServer('up', (dir) =>
+    single(dir, address, [httpPort, grpcPort], {
+      name: 'up',
+      command: globalThis.process.execPath,
+      args: [MESH, 'up'],
+      env,
+      probe: () => ready(address),
+    }),
+  );
+  return { ...server, address, grpcAddress: addressOf(grpcPort) };
+}
+
+function single(
+  dir: string,
+  address: string,
+  onPorts: readonly number[],
+  process: ProcessSpec,
+): ServerSpec {
+  const prepare = (): Promise<void> => Promise.resolve();
+  return {
+    name: process.name,
+    address,
+    ports: onPorts,
+    env: {},
+    dir,
+    prepare,
+    processes: [process],
+  };
 }
 
 const addressOf = (port: number): string => `127.0.0.1:${port}`;
@@ -103,15 +148,7 @@ function describePart(
     },
     probe: () => (isGrpc ? serving(addressOf(port), part) : ready(addressOf(port))),
   };
-  return {
-    name: part,
-    address: addressOf(port),
-    ports: [port],
-    env: {},
-    dir,
-    prepare: () => Promise.resolve(),
-    processes: [process],
-  };
+  return single(dir, addressOf(port), [port], process);
 }
 
 /** Gateways on one host need different names, for a person who reads topics. */

@@ -10,6 +10,8 @@ import { watchOver } from './watchdog.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly spec: ServerSpec;
+  /** Process ids, those that run. */
+  pids(): readonly number[];
   /** SIGKILL to all its processes; resolves when they are gone. Data and ports are kept. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and data; resolves when it serves. */
@@ -61,6 +63,7 @@ function createTestServer(spec: ServerSpec, dir: string): TestServer {
   };
   return {
     spec,
+    pids: () => running.map(({ child }) => child.pid!),
     kill,
     start: async () => {
       for (const process of spec.processes.slice(running.length)) {
