@@ -1,7 +1,7 @@
 /** Bulk import: a stream of edges, checked as it comes, stored whole or, when it is long, in batches. */
 import { Relation, type Edge, type ImportEdgesRequest } from '../gen/graph/v1/graph_service.ts';
 import { invalidArgument } from '../lib/errors.ts';
-import { isIdentifier } from '../lib/identifiers.ts';
+import { edgeProblem } from './edge-problem.ts';
 import type { GraphStore, LoadEdge } from './graph-store.ts';
 
 /** Up to so many edges are one transaction. */
@@ -84,14 +84,4 @@ function edgeOf({ relation, fromUserId: from, toUserId: to }: Edge, line: number
     : 'relation: give RELATION_FRIEND or RELATION_FOLLOWED';
   if (kind && !problem) return { kind, from, to };
   throw invalidArgument(`line ${line}`, problem ?? '');
-}
-
-/** What is wrong with an edge between two users; undefined when nothing is. */
-export function edgeProblem(from: string, to: string): string | undefined {
-  const bad = [from, to].find((userId) => !isIdentifier(userId));
-  if (bad === '') return 'a user id is missing; a line is two user ids';
-  if (bad !== undefined) {
-    return `${JSON.stringify(bad.slice(0, 140))} is no user id; an id is 1 to 128 of A-Z a-z 0-9 _ . : @ -`;
-  }
-  return from === to ? `${from} cannot be a friend or follower of themselves` : undefined;
 }

@@ -3,7 +3,8 @@
  * notices loads by others, and tells whether the graph can be read at all.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
-import { isUnavailable, messageOf } from '../lib/errors.ts';
+import { status } from '@grpc/grpc-js';
+import { isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Announcer } from './announcer.ts';
 import type { GraphStore, PendingChanges, PendingRecord } from './graph-store.ts';
@@ -80,7 +81,10 @@ async function announceAll(
         { recordId: record.recordId, err: error },
         'a changed edge is still to be announced',
       );
-      if (isUnavailable(error)) return;
+      if (isAway(error)) return;
     }
   }
 }
+
+const isAway = (error: unknown): boolean =>
+  isUnavailable(error) || (error instanceof RpcError && error.code === status.DEADLINE_EXCEEDED);

@@ -1,0 +1,68 @@
+/** Files of edges: a line is `a<TAB>b` for two friends, or `a<TAB>b<TAB>follows` for a follower and whom they follow. */
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Relation, type Edge } from '../gen/graph/v1/graph_service.ts';
+import { edgeProblem } from '../graph/edge-problem.ts';
+
+/** So many wrong lines are named before the rest is only counted. */
+const MAX_NAMED = 10;
+
+/** The file is not imported: each wrong line with its number. */
+export class EdgeFileError extends Error {
+  override readonly name = 'EdgeFileError';
+}
+
+/**
+ * Reads the whole file and returns how many edges are in it.
+ * @throws EdgeFileError
+ */
+export async function checkEdgeFile(path: string): Promise<number> {
+  const problems: string[] = [];
+  let lines = 0;
+  let wrong = 0;
+  for await (const line of linesOf(path)) {
+    lines++;
+    const edge = parseEdge(line);
+    if (typeof edge !== 'string') continue;
+    if (++wrong <= MAX_NAMED) problems.push(`${path}, line ${lines}: ${edge}`);
+  }
+  if (lines === 0)
+    throw new EdgeFileError(`${path} has no lines; a line is two user ids with a tab between them`);
+  if (wrong === 0) return lines;
+  const more = wrong > MAX_NAMED ? [`… and ${wrong - MAX_NAMED} more wrong lines`] : [];
+  throw new EdgeFileError([...problems, ...more, 'Nothing was imported.'].join('\n'));
+}
+
+/** The edges of a checked file, in its order, `size` at a time. */
+export async function* edgesOf(path: string, size: number): AsyncGenerator<Edge[]> {
+  let edges: Edge[] = [];
+  for await (const line of linesOf(path)) {
+    const edge = parseEdge(line);
+    if (typeof edge === 'string')
+      throw new EdgeFileError(`${path} changed while it was read: ${edge}`);
+    edges.push(edge);
+    if (edges.length < size) continue;
+    yield edges;
+    edges = [];
+  }
+  if (edges.length > 0) yield edges;
+}
+
+function linesOf(path: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+}
+
+/** The edge of a line, or what is wrong with it. */
+export function parseEdge(line: string): Edge | string {
+  const [fromUserId = '', toUserId, kind, ...rest] = line.split('\t');
+  if (line === '') return 'is empty; a line is two user ids with a tab between them';
+  if (toUserId === undefined) return `has no tab: ${JSON.stringify(line.slice(0, 140))}`;
+  if (rest.length > 0) return `has ${rest.length + 3} columns; give two, or three with "follows"`;
+  if (kind !== undefined && kind !== 'follows') {
+    return `the third column is ${JSON.stringify(kind.slice(0, 140))}; leave it out for friends, or write "follows"`;
+  }
+  const problem = edgeProblem(fromUserId, toUserId);
+  if (problem) return problem;
+  const relation = kind ? Relation.RELATION_FOLLOWED : Relation.RELATION_FRIEND;
+  return { relation, fromUserId, toUserId };
+}

@@ -1,0 +1,124 @@
+/** `mesh import FILE`: loads friendships and follows into the graph. */
+import { once } from 'node:events';
+import { credentials, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
+import { Command } from 'commander';
+import {
+  GraphServiceClient,
+  type ImportEdgesRequest,
+  type ImportEdgesResponse,
+} from '../gen/graph/v1/graph_service.ts';
+import { systemClock as clock } from '../lib/clock.ts';
+import { CHANNEL_OPTIONS } from '../lib/grpc/client.ts';
+import { checkEdgeFile, edgesOf } from './edge-file.ts';
+import { createProgress, type Progress } from './import-progress.ts';
+
+const DEFAULT_ADDRESS = '127.0.0.1:50051';
+const EDGES_A_MESSAGE = 10_000;
+const CONNECT_TIMEOUT_MS = 2000;
+
+export function importCommand(): Command {
+  return new Command('import')
+    .description('load edges: a<TAB>b for friends, a<TAB>b<TAB>follows for a follower, one a line')
+    .argument('<file>', 'file of edges; checked whole before anything is stored')
+    .action(async (file: string) => {
+      const addresses = (process.env['MESH_GRAPH_ADDRS'] ?? DEFAULT_ADDRESS).split(',');
+      const summary = await importFile(file, addresses, createProgress(process.stderr));
+      process.stdout.write(`${summary}\n`);
+    });
+}
+
+/** Returns what was done, in one line. */
+export async function importFile(
+  file: string,
+  addresses: readonly string[],
+  progress: Progress,
+): Promise<string> {
+  const total = await checkEdgeFile(file);
+  const client = await connect(addresses);
+  try {
+    const startedAt = clock.monotonic();
+    const imported = await send(client, file, total, progress);
+    const seconds = (clock.monotonic() - startedAt) / 1000;
+    return summaryOf(imported, seconds);
+  } finally {
+    progress.end();
+    client.close();
+  }
+}
+
+const count = (value: bigint | number): string => value.toLocaleString('en');
+
+function summaryOf({ edges, users, graphRevision }: ImportEdgesResponse, seconds: number): string {
+  const rate = count(Math.round(Number(edges) / seconds));
+  return `imported ${count(edges)} edges of ${count(users)} users in ${seconds.toFixed(1)} s (${rate} edges/s), graph revision ${graphRevision.toString()}`;
+}
+
+/** The first graph process that answers. */
+async function connect(addresses: readonly string[]): Promise<GraphServiceClient> {
+  for (const address of addresses) {
+    const client = new GraphServiceClient(
+      address.trim(),
+      credentials.createInsecure(),
+      CHANNEL_OPTIONS,
+    );
+    if (await isReady(client)) return client;
+    client.close();
+  }
+  throw new Error(
+    `No graph process answers at ${addresses.join(', ')}. Start one with npm start, or set MESH_GRAPH_ADDRS to host:port of one.`,
+  );
+}
+
+function isReady(client: GraphServiceClient): Promise<boolean> {
+  return new Promise((resolve) => {
+    client.waitForReady(clock.now() + CONNECT_TIMEOUT_MS, (error) => resolve(!error));
+  });
+}
+
+async function send(
+  client: GraphServiceClient,
+  file: string,
+  total: number,
+  progress: Progress,
+): Promise<ImportEdgesResponse> {
+  const { call, answer } = openStream(client);
+  const failed = answer.then(() => undefined);
+  // Heard again where the answer is awaited.
+  failed.catch(() => undefined);
+  let sent = 0;
+  progress.start(total);
+  for await (const edges of edgesOf(file, EDGES_A_MESSAGE)) {
+    const message = { total: BigInt(total), firstLine: BigInt(sent + 1), edges };
+    if (!call.write(message)) await Promise.race([once(call, 'drain'), failed]);
+    sent += edges.length;
+    progress.sent(sent);
+  }
+  call.end();
+  return answer;
+}
+
+interface OpenStream {
+  readonly call: ClientWritableStream<ImportEdgesRequest>;
+  /** Rejects, with the service's words, also in the middle of the stream. */
+  readonly answer: Promise<ImportEdgesResponse>;
+}
+
+function openStream(client: GraphServiceClient): OpenStream {
+  const answered = deferred<ImportEdgesResponse>();
+  const call = client.importEdges((error: ServiceError | null, response) => {
+    if (error) answered.reject(new Error(error.details, { cause: error }));
+    else answered.resolve(response);
+  });
+  return { call, answer: answered.promise };
+}
+
+/** Promise.withResolvers of later Node versions. */
+function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,151 @@
+/** A graph process in the test's own, over real gRPC, with a presence that the test plays. */
+import { credentials, type ServiceError } from '@grpc/grpc-js';
+import {
+  GraphServiceClient,
+  type Contact,
+  type GetAudienceRequest,
+  type GetAudienceResponse,
+  type ListContactsRequest,
+  type ListContactsResponse,
+} from '../../gen/graph/v1/graph_service.ts';
+import {
+  PresenceServiceClient,
+  PresenceServiceService,
+  type AnnounceRequest,
+  type PresenceServiceServer,
+} from '../../gen/presence/v1/presence_service.ts';
+import { Mode, Status } from '../../gen/presence/v1/presence.ts';
+import { createGraph, type GraphPart } from '../../graph/app.ts';
+import type { GraphStore } from '../../graph/graph-store.ts';
+import { announceThrough } from '../../graph/presence-announce.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { createClientPool } from '../../lib/grpc/client.ts';
+import { createGrpcServer } from '../../lib/grpc/server.ts';
+import { unary } from '../../lib/grpc/handlers.ts';
+import { createDisposer } from '../../lib/lifecycle.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { createReadiness } from '../../lib/readiness.ts';
+
+export const logger = createLogger('test', 'silent');
+
+type Unary<Request, Response> = (
+  request: Request,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => unknown;
+
+export function call<Request, Response>(
+  client: GraphServiceClient,
+  method: Unary<Request, Response>,
+  request: Request,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    method.call(client, request, (error, response) => (error ? reject(error) : resolve(response)));
+  });
+}
+
+export interface TestGraph extends AsyncDisposable {
+  readonly client: GraphServiceClient;
+  readonly address: string;
+  readonly part: GraphPart;
+  pages(request: Partial<ListContactsRequest>): Promise<ListContactsResponse[]>;
+  contacts(userId: string, minRevision?: bigint): Promise<Contact[]>;
+  audience(
+    subjectUserId: string,
+    request?: Partial<GetAudienceRequest>,
+  ): Promise<GetAudienceResponse>;
+}
+
+export interface TestGraphOptions {
+  readonly store: GraphStore;
+  readonly presenceAddress: string;
+}
+
+export async function startGraph(options: TestGraphOptions): Promise<TestGraph> {
+  const disposer = createDisposer();
+  const presence = createClientPool({
+    service: PresenceServiceClient,
+    name: 'presence',
+    addresses: [options.presenceAddress],
+    clock,
+  });
+  disposer.defer(() => presence[Symbol.dispose]());
+  const announce = announceThrough(presence);
+  const part = disposer.add(createGraph({ clock, logger, store: options.store, announce }));
+  const server = disposer.add(
+    await createGrpcServer({
+      services: part.services,
+      host: '127.0.0.1',
+      port: 0,
+      drainMs: 1000,
+      clock,
+    }),
+  );
+  const address = `127.0.0.1:${server.port}`;
+  const client = new GraphServiceClient(address, credentials.createInsecure());
+  disposer.defer(() => client.close());
+  const pages = async (request: Partial<ListContactsRequest>): Promise<ListContactsResponse[]> => {
+    const whole = { userId: '', minRevision: 0n, pageSize: 0, ...request };
+    const all: ListContactsResponse[] = [];
+    for await (const page of client.listContacts(whole) as AsyncIterable<ListContactsResponse>) {
+      all.push(page);
+    }
+    return all;
+  };
+  return {
+    client,
+    address,
+    part,
+    pages,
+    contacts: async (userId, minRevision = 0n) =>
+      (await pages({ userId, minRevision })).flatMap(({ contacts }) => contacts),
+    audience: (subjectUserId, request = {}) =>
+      call(client, client.getAudience.bind(client), {
+        subjectUserId,
+        minRevision: 0n,
+        onlyUserIds: [],
+        ...request,
+      }),
+    [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
+  };
+}
+
+export interface PlayedPresence extends AsyncDisposable {
+  readonly port: number;
+  readonly announced: AnnounceRequest[];
+}
+
+/** Takes announcements, each shown with the next version. */
+export async function playPresence(port = 0): Promise<PlayedPresence> {
+  const announced: AnnounceRequest[] = [];
+  const implementation: Pick<PresenceServiceServer, 'announce'> = {
+    announce: unary(logger, (request: AnnounceRequest) => {
+      announced.push(request);
+      const lastActive = new Date(1_700_000_000_000);
+      const version = BigInt(1000 + announced.length);
+      const { subjectUserId: userId } = request;
+      const mode = Mode.MODE_UNSPECIFIED;
+      return {
+        presence: { userId, status: Status.STATUS_ONLINE, lastActive, version, mode },
+      };
+    }),
+  };
+  const server = await createGrpcServer({
+    services: [
+      {
+        name: 'presence.v1.PresenceService',
+        definition: { announce: PresenceServiceService.announce },
+        implementation,
+        readiness: createReadiness([]),
+      },
+    ],
+    host: '127.0.0.1',
+    port,
+    drainMs: 100,
+    clock,
+  });
+  return {
+    port: server.port,
+    announced,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
