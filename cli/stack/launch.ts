@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
 import type { ProcessSpec } from './server.ts';
 
 const POLL_MS = 50;
@@ -14,6 +15,8 @@ export interface LaunchOptions {
   readonly dir: string;
   /** Lives on after this process has ended. */
   readonly detached: boolean;
+  /** Told at once which process it is, before it serves. */
+  readonly onSpawn?: (pid: number) => void;
   /** Given up after this long, the process killed. Default 60,000. */
   readonly timeoutMs?: number;
 }
@@ -21,6 +24,7 @@ export interface LaunchOptions {
 /** Resolves with the running process once its probe succeeds; a failed start is killed, awaited and explained. */
 export async function launch(spec: ProcessSpec, options: LaunchOptions): Promise<ChildProcess> {
   const child = spawnLogged(spec, options);
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   try {
     await serving(spec, child, options);
   } catch (cause) {
@@ -88,8 +92,4 @@ async function serving(
 
 function logTail(file: string): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -22,15 +22,17 @@ export function probeTcp(port: number, question: string, expected: string): Prom
   });
 }
 
-/** Expects status 200. */
-export async function probeHttp(url: string): Promise<string> {
-  const response = await fetch(url, {
-    headers: { connection: 'close' },
-    signal: AbortSignal.timeout(TRY_MS),
-  });
+/** Expects a success. */
+export async function probeHttp(url: string): Promise<void> {
+  const signal = AbortSignal.timeout(TRY_MS);
+  const response = await fetch(url, { headers: { connection: 'close' }, signal }).catch(
+    (error: unknown) => {
+      // `fetch failed` says nothing; why it did is its cause.
+      throw error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    },
+  );
   const body = await response.text();
-  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${body.slice(0, 200)}`);
-  return body;
+  if (!response.ok) throw new Error(`answers ${response.status}: ${body.slice(0, 200)}`);
 }
 
 /** Whether anything accepts connections on the port. */
