@@ -1,31 +1,10 @@
-/** What a store throws. */
-
-/**
- * UNAVAILABLE: the server does not answer, or not now; nothing is known of the operation, try again with backoff.
- * REFUSED: it answered that it will not, and will not next time either.
- */
-export type StoreErrorCode = 'UNAVAILABLE' | 'REFUSED';
-
-export class StoreError extends Error {
-  override readonly name = 'StoreError';
-  readonly code: StoreErrorCode;
-  /** Of the server. */
-  readonly address: string;
-
-  constructor(code: StoreErrorCode, address: string, reason: string, cause?: unknown) {
-    super(`Redis at ${address}: ${reason}`, { cause });
-    this.code = code;
-    this.address = address;
-  }
-}
-
 export interface SettingsProblem {
   /** Of the server. */
   readonly address: string;
   readonly setting: string;
   readonly found: string;
   readonly wanted: string;
-  /** The command that mends it. */
+  /** What mends it: a command where there is one. */
   readonly mend: string;
 }
 

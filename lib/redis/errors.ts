@@ -1,0 +1,44 @@
+/** What a Redis server, or its absence, makes of a call. */
+import { messageOf } from '../errors.ts';
+
+/**
+ * UNAVAILABLE: it does not answer, or not now; nothing is known of the call: try again with backoff.
+ * REFUSED: it answered that it will not do it, and would not the next time.
+ */
+export type RedisErrorCode = 'UNAVAILABLE' | 'REFUSED';
+
+export class RedisError extends Error {
+  override readonly name = 'RedisError';
+  readonly code: RedisErrorCode;
+  /** Host and port; of a cluster, those of the servers it was given. */
+  readonly address: string;
+
+  constructor(code: RedisErrorCode, address: string, reason: string, cause?: unknown) {
+    super(`Redis at ${address}: ${reason}`, { cause });
+    this.code = code;
+    this.address = address;
+  }
+}
+
+/** First words of answers that mean "not now". */
+const NOT_NOW =
+  /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|NOREPLICAS|BUSY|MISCONF|OOM|NOAUTH|WRONGPASS) /;
+
+/** @param lastFailure of the connection, which says more than that there is none. */
+export function redisErrorOf(error: unknown, address: string, lastFailure?: Error): RedisError {
+  const reason = messageOf(error);
+  if (isReply(error) && !NOT_NOW.test(reason)) {
+    return new RedisError('REFUSED', address, explain(reason), error);
+  }
+  const why = isReply(error) ? reason : messageOf(lastFailure ?? error);
+  return new RedisError('UNAVAILABLE', address, why, error);
+}
+
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function explain(reason: string): string {
+  if (!reason.startsWith('MOVED ')) return reason;
+  return `${reason}: it is one server of a cluster; give the addresses of several`;
+}

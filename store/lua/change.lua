@@ -1,0 +1,89 @@
+-- Changes one session or the choice of a user, or announces the user, and settles.
+-- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
+-- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array)
+-- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1)
+-- Writes: all of the user's keys and their entry in deadlines; outbox and bell on a transition or announcement
+
+local ttl, kind, user_id, trace, session_id, gateway, device, activity, epoch, age, chosen, choice_age, grace, revision, only =
+  unpack(ARGV)
+ttl, epoch, age, grace = tonumber(ttl), tonumber(epoch), tonumber(age), tonumber(grace)
+local keys = { deadlines = KEYS[2], outbox = KEYS[3], bell = KEYS[4], state = KEYS[5], presence = KEYS[6] }
+local shard = enter(KEYS[1])
+local user = load_user(user_id, keys.state)
+
+local function choose(at)
+  user.chosen, user.chosen_at = chosen, at
+  put(user, 'chosen', chosen)
+  put(user, 'chosen_at', at)
+end
+
+-- Decimal uint64 strings: compared as numbers, without losing digits.
+local function is_later(a, b)
+  if #a ~= #b then return #a > #b end
+  return a > b
+end
+
+-- Each returns the cause of a transition that it brings about.
+local apply = {}
+
+function apply.open()
+  local session = find_session(user, session_id)
+  if not session then
+    session = { id = session_id }
+    user.sessions[#user.sessions + 1] = session
+  end
+  session.beat, session.deadline = shard.now - age, shard.now - age + ttl
+  session.epoch, session.closing, session.activity = epoch, false, activity
+  session.gateway, session.trace, session.device = gateway, trace, device
+  put_session(user, session)
+  if choice_age ~= '' and shard.now - choice_age > user.chosen_at then choose(shard.now - choice_age) end
+  return 'OPENED'
+end
+
+-- An epoch that is not above the session's own is a change that was overtaken.
+function apply.activity()
+  local session = find_session(user, session_id)
+  if session and not session.closing and is_alive(shard, session.deadline) and epoch > session.epoch then
+    session.activity, session.epoch = activity, epoch
+    if trace ~= '' then session.trace = trace end
+    put_session(user, session)
+  end
+  return 'ACTIVITY'
+end
+
+function apply.choose()
+  choose(shard.now)
+  return 'CHOSEN'
+end
+
+function apply.close()
+  local session = find_session(user, session_id)
+  if session and grace <= 0 then
+    drop_session(user, session)
+  elseif session then
+    session.closing, session.deadline = true, math.min(session.deadline, shard.now + grace)
+    put_session(user, session)
+  end
+  return grace > 0 and 'CLOSED' or 'LOGOUT'
+end
+
+function apply.announce()
+  if is_later(revision, user.revision) then
+    user.revision = revision
+    put(user, 'revision', revision)
+  end
+  return 'ANNOUNCED'
+end
+
+local cause = apply[kind]()
+local sum = settle(shard, user, ttl, cause, trace)
+if kind == 'announce' then
+  next_version(shard, user)
+  tell(shard, user, cause, only, trace)
+end
+save(shard, keys, user, sum)
+
+return {
+  shard.floor, hold_ms(shard), user.status, math.max(user.version, shard.floor), last_active(user),
+  user.chosen, user.revision, (session_id == '' or find_session(user, session_id)) and 1 or 0,
+}

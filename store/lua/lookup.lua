@@ -1,0 +1,17 @@
+-- What is settled of users: never a guess from whether a key exists.
+-- KEYS: meta (hash) [, state (hash)]*
+-- ARGV: none
+-- Returns: floor, hold (ms) [, status, version, lastActive (ms)]*
+-- Writes: meta, when it fences
+
+local shard = enter(KEYS[1])
+local reply = { shard.floor, hold_ms(shard) }
+for i = 2, #KEYS do
+  local stored = redis.call('HMGET', KEYS[i], 'status', 'version', 'beat', 'last_active')
+  local status = stored[1] or 'OFFLINE'
+  local n = #reply
+  reply[n + 1] = status
+  reply[n + 2] = math.max(tonumber(stored[2]) or 0, shard.floor)
+  reply[n + 3] = tonumber(status == 'OFFLINE' and stored[4] or stored[3]) or 0
+end
+return reply

@@ -1,0 +1,213 @@
+-- Prelude of the scripts that change a user: load, settle (over Lua tables, nothing is written), save.
+--
+-- A user is a hash:
+--   status version last_active beat   what is settled; last_active is the beat frozen while OFFLINE
+--   chosen chosen_at revision         the user's choice and the graph revision
+--   latest servers                    only while there are sessions: what a beat needs to renew the presence key
+--   logged log:0 … log:7              how many transitions there were, and the last of them, in a ring
+--   s:<session id>                    beat|deadline|epoch|closing|activity|gateway|trace|device
+
+local function put(user, field, value)
+  local writes = user.writes
+  writes[#writes + 1] = field
+  writes[#writes + 1] = value
+end
+
+local function read_session(id, record)
+  local beat, deadline, epoch, closing, activity, gateway, trace, device =
+    string.match(record, '^(%d+)|(%d+)|(%d+)|(%d)|(%u+)|([^|]*)|([^|]*)|(.*)$')
+  return {
+    id = id, beat = tonumber(beat), deadline = tonumber(deadline), epoch = tonumber(epoch),
+    closing = closing == '1', activity = activity, gateway = gateway, trace = trace, device = device,
+  }
+end
+
+local function put_session(user, session)
+  put(user, 's:' .. session.id, table.concat({
+    session.beat, session.deadline, session.epoch, session.closing and 1 or 0,
+    session.activity, session.gateway, session.trace, session.device,
+  }, '|'))
+end
+
+-- Sessions are in the order in which they were opened.
+local function load_user(id, state)
+  local fields, sessions = {}, {}
+  local all = redis.call('HGETALL', state)
+  for i = 1, #all, 2 do
+    local field = all[i]
+    if string.sub(field, 1, 2) == 's:' then
+      sessions[#sessions + 1] = read_session(string.sub(field, 3), all[i + 1])
+    else
+      fields[field] = all[i + 1]
+    end
+  end
+  return {
+    id = id, known = #all > 0, had_sessions = fields.latest ~= nil, sessions = sessions,
+    status = fields.status or 'OFFLINE', version = tonumber(fields.version) or 0,
+    last_active = tonumber(fields.last_active) or 0, beat = tonumber(fields.beat) or 0,
+    chosen = fields.chosen or '', chosen_at = tonumber(fields.chosen_at) or 0,
+    revision = fields.revision or '0', logged = tonumber(fields.logged) or 0,
+    writes = {}, drops = {}, news = {},
+  }
+end
+
+local function find_session(user, id)
+  for _, session in ipairs(user.sessions) do
+    if session.id == id then return session end
+  end
+end
+
+local function last_active(user)
+  return user.status == 'OFFLINE' and user.last_active or user.beat
+end
+
+local function see_beat(user, beat)
+  if beat <= user.beat then return end
+  user.beat = beat
+  put(user, 'beat', beat)
+end
+
+local function drop_session(user, session)
+  see_beat(user, session.beat)
+  user.drops[#user.drops + 1] = 's:' .. session.id
+  for i, other in ipairs(user.sessions) do
+    if other == session then return table.remove(user.sessions, i) end
+  end
+end
+
+-- No lease reaches that far: the clock stepped back since, and the session would outlive its heartbeats.
+local function mend_stale_deadline(shard, user, session, ttl)
+  local latest = shard.now + ttl
+  if session.deadline <= latest + STALE_DEADLINE_MS then return end
+  session.deadline = latest
+  put_session(user, session)
+end
+
+-- Returns the session that died last.
+local function drop_dead(shard, user, ttl)
+  local dead, last = {}, nil
+  for _, session in ipairs(user.sessions) do
+    mend_stale_deadline(shard, user, session, ttl)
+    see_beat(user, session.beat)
+    if not is_alive(shard, session.deadline) then dead[#dead + 1] = session end
+  end
+  for _, session in ipairs(dead) do
+    drop_session(user, session)
+    if not last or session.deadline > last.deadline then last = session end
+  end
+  return last
+end
+
+-- What the live sessions come to: nil without any.
+local function summarize(shard, user)
+  local sum
+  for _, session in ipairs(user.sessions) do
+    sum = sum or { earliest = session.deadline, latest = session.deadline, activity = 'AWAY', gateways = {}, seen = {} }
+    sum.earliest = math.min(sum.earliest, session.deadline)
+    sum.latest = math.max(sum.latest, session.deadline)
+    if session.activity == 'ONLINE' then sum.activity = 'ONLINE' end
+    if not session.closing and not sum.seen[session.gateway] then
+      sum.seen[session.gateway] = true
+      sum.gateways[#sum.gateways + 1] = session.gateway
+    end
+  end
+  if sum and is_held(shard) then
+    sum.earliest = math.max(sum.earliest, shard.hold_until)
+    sum.latest = math.max(sum.latest, shard.hold_until)
+  end
+  return sum
+end
+
+local function visible_status(user, sum)
+  if not sum or user.chosen == 'INVISIBLE' then return 'OFFLINE' end
+  if user.chosen ~= '' then return user.chosen end
+  return sum.activity
+end
+
+-- A session's death is the cause when nothing else is, or when it left the user without any.
+local function blame(cause, trace, died, sum)
+  if died and (not cause or not sum) then return died.closing and 'CLOSED' or 'EXPIRED', died.trace end
+  return cause or 'EXPIRED', trace
+end
+
+local function next_version(shard, user)
+  user.version = math.max(user.version + 1, shard.floor + 1, shard.now)
+  put(user, 'version', user.version)
+end
+
+local function tell(shard, user, cause, only, trace)
+  user.news[#user.news + 1] = {
+    'user', user.id, 'status', user.status, 'version', user.version, 'last_active', last_active(user),
+    'cause', cause, 'at', shard.now, 'revision', user.revision, 'only', only, 'trace', trace,
+  }
+end
+
+local function log(shard, user, cause, trace)
+  local record = { shard.now, user.status, user.version, cause, trace }
+  put(user, 'log:' .. user.logged % LOG_LENGTH, table.concat(record, '|'))
+  user.logged = user.logged + 1
+  put(user, 'logged', user.logged)
+end
+
+local function transition(shard, user, status, cause, trace)
+  user.status = status
+  put(user, 'status', status)
+  if status == 'OFFLINE' then
+    user.last_active = user.beat
+    put(user, 'last_active', user.beat)
+  end
+  next_version(shard, user)
+  log(shard, user, cause, trace)
+  tell(shard, user, cause, '[]', trace)
+end
+
+-- Drops dead sessions and computes the visible status anew. `cause` is nil for a mere look.
+-- Returns the summary of the live sessions, for `save`.
+local function settle(shard, user, ttl, cause, trace)
+  local died = drop_dead(shard, user, ttl)
+  local sum = summarize(shard, user)
+  local status = visible_status(user, sum)
+  if status ~= user.status then transition(shard, user, status, blame(cause, trace, died, sum)) end
+  return sum
+end
+
+local function save_state(keys, user)
+  if #user.writes > 0 then redis.call('HSET', keys.state, unpack(user.writes)) end
+  if #user.drops > 0 then redis.call('HDEL', keys.state, unpack(user.drops)) end
+end
+
+local function save_present(keys, user, sum)
+  local servers = #sum.gateways > 0 and '["' .. table.concat(sum.gateways, '","') .. '"]' or '[]'
+  put(user, 'latest', sum.latest)
+  put(user, 'servers', servers)
+  save_state(keys, user)
+  if not user.had_sessions then redis.call('PERSIST', keys.state) end
+  redis.call('ZADD', keys.deadlines, sum.earliest, user.id)
+  local value = '{"status":"' .. user.status .. '","last_active":' .. last_active(user) .. ',"server_ids":' .. servers .. '}'
+  redis.call('SET', keys.presence, value, 'PXAT', sum.latest)
+end
+
+-- Touching a key whose time is up makes Redis expire and announce it. By the frozen clock it may not be up yet.
+local function save_absent(keys, user)
+  if user.had_sessions then
+    user.drops[#user.drops + 1] = 'latest'
+    user.drops[#user.drops + 1] = 'servers'
+  end
+  save_state(keys, user)
+  redis.call('PEXPIRE', keys.state, FORGET_MS)
+  redis.call('ZREM', keys.deadlines, user.id)
+  if redis.call('EXISTS', keys.presence) == 1 then redis.call('DEL', keys.presence) end
+end
+
+-- A hold keeps everything out of the outbox: whoever looks after it sees the result.
+local function save_news(shard, keys, user)
+  if is_held(shard) or #user.news == 0 then return end
+  for _, entry in ipairs(user.news) do redis.call('XADD', keys.outbox, '*', unpack(entry)) end
+  redis.call('SPUBLISH', keys.bell, '')
+end
+
+-- keys: deadlines, outbox, bell, state, presence
+local function save(shard, keys, user, sum)
+  if sum then save_present(keys, user, sum) else save_absent(keys, user) end
+  save_news(shard, keys, user)
+end

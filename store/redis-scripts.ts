@@ -1,0 +1,62 @@
+/** The scripts and what they reply; what they take stands in the header of each. */
+import { readScript, type Script } from '../lib/redis/scripts.ts';
+import type { ChosenStatus, VisibleStatus } from './status.ts';
+import { LOG_LENGTH, timing } from './timing.ts';
+
+export type ShardRaw = [floor: number, holdMs: number];
+export type StreamEntryRaw = [id: string, fields: string[]];
+
+export type BeatRaw = [...ShardRaw, outcomes: string];
+export type ChangeRaw = [
+  floor: number,
+  holdMs: number,
+  status: VisibleStatus,
+  version: number,
+  lastActiveMs: number,
+  chosen: ChosenStatus | '',
+  revision: string,
+  sessionAlive: number,
+];
+export type SweepRaw =
+  | [owned: 0, nowMs: number]
+  | [
+      owned: 1,
+      nowMs: number,
+      floor: number,
+      holdMs: number,
+      due: string[],
+      outbox: StreamEntryRaw[],
+      outboxLength: number,
+    ];
+export type LookupRaw = [...ShardRaw, ...(string | number)[]];
+export type InspectRaw = [...ShardRaw, nowMs: number, outboxLength: number, state: string[]];
+export type LeasesRaw = [nowMs: number, leases: string[]];
+
+export type Scripts = ReturnType<typeof readScripts>;
+
+/** @param holdMs how long a fence holds. */
+export function readScripts(holdMs: number) {
+  const directory = new URL('./lua/', import.meta.url);
+  const constants = {
+    FENCE_MARGIN_MS: timing.fenceMarginMs,
+    HOLD_MS: holdMs,
+    CLOCK_STEP_MS: timing.clockStepMs,
+    STALE_DEADLINE_MS: timing.staleDeadlineMs,
+    FORGET_MS: timing.forgetMs,
+    LOG_LENGTH,
+  };
+  const read = <Reply>(name: string, ...preludes: string[]): Script<Reply> =>
+    readScript<Reply>(directory, name, { preludes, constants });
+  return {
+    beat: read<BeatRaw>('beat', 'common'),
+    change: read<ChangeRaw>('change', 'common', 'user'),
+    sweep: read<SweepRaw>('sweep', 'common'),
+    look: read<null>('look', 'common', 'user'),
+    lookup: read<LookupRaw>('lookup', 'common'),
+    ack: read<number>('ack'),
+    fence: read<ShardRaw>('fence', 'common'),
+    inspect: read<InspectRaw>('inspect', 'common'),
+    keepLease: read<number>('keep-lease', 'common'),
+    listLeases: read<LeasesRaw>('list-leases', 'common'),
+  };
+}

@@ -1,0 +1,16 @@
+import { systemClock as clock } from '../../lib/clock.ts';
+import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
+import { presenceStoreConformance } from '../conformance/presence-store.ts';
+import { startRedis } from '../support/redis.ts';
+
+presenceStoreConformance(async (options) => {
+  const redis = await startRedis();
+  const store = createRedisPresenceStore({ ...options, urls: [redis.url], clock });
+  return {
+    ...store,
+    [Symbol.asyncDispose]: async () => {
+      await store[Symbol.asyncDispose]();
+      await redis[Symbol.asyncDispose]();
+    },
+  };
+});
