@@ -1,14 +1,11 @@
-/**
- * The bus on Kafka, brokers 2.4 to 4.x, by a client of our own for the seven requests it needs (docs/decisions): what
- * costs here is one small record at a time, at once, and general clients are made for many.
- */
+/** The bus on Kafka, through kafkajs. */
+import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { Clock } from '../clock.ts';
-import type { BusError, MessageBus } from './bus.ts';
-import { checkRecords, checkTopicName } from './limits.ts';
-import { createAdmin } from './wire/admin.ts';
-import { createCluster } from './wire/cluster.ts';
-import { createProducer } from './wire/producer.ts';
-import { startTopicReader } from './wire/topic-reader.ts';
+import { BusError, type MessageBus, type ReadOptions, type TopicSpec } from './bus.ts';
+import { toBusError } from './errors.ts';
+import { checkRecords, checkTopicName, noTopic } from './limits.ts';
+import { createTopicProducer, type TopicProducer } from './topic-producer.ts';
+import { startTopicReader } from './topic-reader.ts';
 
 export interface KafkaBusOptions {
   /** host:port of one or more brokers; the others are learned from them. */
@@ -16,56 +13,145 @@ export interface KafkaBusOptions {
   /** Names this process in the brokers' logs and quotas. */
   readonly clientId: string;
   readonly clock: Clock;
-  /** Longest wait for an answer, ms; also bounds `send`. Default 2,000. */
+  /** Longest wait for an answer, ms. Default 2,000. */
   readonly requestTimeoutMs?: number;
-  /** Told once each time reading a topic is interrupted; the reader goes on by itself. Default: nobody. */
+  /** Told each time reading a topic is interrupted; the reader goes on by itself. Default: nobody. */
   readonly onInterruption?: (topic: string, error: BusError) => void;
 }
 
+/** Few and quick: whoever calls knows better whether to go on. */
+const RETRY = { initialRetryTime: 50, maxRetryTime: 200, retries: 2 };
+
 /** Connects at the first call, and anew whenever a connection was lost. */
 export function createKafkaBus(options: KafkaBusOptions): MessageBus {
-  const { clock, requestTimeoutMs = 2_000, onInterruption } = options;
-  const cluster = createCluster({ ...options, requestTimeoutMs });
-  const admin = createAdmin({ cluster, clock, requestTimeoutMs });
-  const producer = createProducer({ cluster, clock, requestTimeoutMs });
+  const { clock, clientId, onInterruption } = options;
+  const kafka = new Kafka({
+    brokers: [...options.brokers],
+    clientId,
+    connectionTimeout: options.requestTimeoutMs ?? 2000,
+    requestTimeout: options.requestTimeoutMs ?? 2000,
+    retry: RETRY,
+    logLevel: logLevel.NOTHING,
+  });
+  const address = options.brokers.join(', ');
+  const admin = createAdmin(kafka, address);
+  const producers = new Map<string, TopicProducer>();
   const readers = new Set<AsyncDisposable>();
+
+  const producerOf = (topic: string): TopicProducer => {
+    const producer = producers.get(topic) ?? createTopicProducer(kafka, topic);
+    producers.set(topic, producer);
+    return producer;
+  };
+  const forget = async (topic: string): Promise<void> => {
+    const producer = producers.get(topic);
+    producers.delete(topic);
+    await producer?.[Symbol.asyncDispose]();
+  };
+  const listTopics = async (prefix: string): Promise<readonly string[]> => {
+    const topics = await admin('listing topics', (client) => client.listTopics());
+    return topics.filter((topic) => topic.startsWith(prefix));
+  };
+  const read = async (topic: string, readOptions: ReadOptions): Promise<AsyncDisposable> => {
+    const offsets = await admin(`finding the offsets of topic ${topic}`, (client) =>
+      client.fetchTopicOffsets(topic),
+    );
+    const reader = await startTopicReader({
+      ...readOptions,
+      kafka,
+      topic,
+      clock,
+      groupId: `${clientId}.${clock.uuid()}`,
+      offsets: new Map(
+        offsets.map(({ partition, low, high }) => [
+          partition,
+          BigInt(readOptions.from === 'earliest' ? low : high),
+        ]),
+      ),
+      topicExists: async () => (await listTopics(topic)).includes(topic),
+      onInterruption: (error) => onInterruption?.(topic, error),
+    });
+    readers.add(reader);
+    return reader;
+  };
 
   return {
     ping: async () => {
-      await cluster.metadata([]);
+      await admin('asking the brokers', (client) => client.describeCluster());
     },
     ensureTopic: async (topic, spec) => {
       checkTopicName(topic);
-      await admin.ensureTopic(topic, spec);
+      await admin(`creating topic ${topic}`, (client) => createTopic(client, topic, spec));
     },
-    listTopics: (prefix) => admin.listTopics(prefix),
-    deleteTopics: (topics) => admin.deleteTopics(topics),
+    listTopics,
+    deleteTopics: async (topics) => {
+      for (const topic of topics) await deleteTopic(admin, topic);
+    },
     send: async (topic, records) => {
       checkTopicName(topic);
       checkRecords(topic, records);
-      await producer.send(topic, records);
+      if (records.length === 0) return;
+      try {
+        await producerOf(topic).send(records);
+      } catch (error) {
+        if (!(error instanceof BusError && error.code === 'NO_TOPIC')) throw error;
+        await forget(topic);
+        throw noTopic(topic);
+      }
     },
     read: async (topic, readOptions) => {
       checkTopicName(topic);
-      const reader = await startTopicReader({
-        ...readOptions,
-        cluster,
-        clock,
-        topic,
-        requestTimeoutMs,
-        onInterruption: (error) => onInterruption?.(topic, error),
-      });
-      readers.add(reader);
-      return {
-        [Symbol.asyncDispose]: async () => {
-          readers.delete(reader);
-          await reader[Symbol.asyncDispose]();
-        },
-      };
+      return read(topic, readOptions);
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...readers].map((reader) => reader[Symbol.asyncDispose]()));
-      cluster.close();
+      await Promise.all([...producers.keys()].map(forget));
+      await admin.close();
     },
   };
+}
+
+interface AdminCalls extends AsyncClosable {
+  <T>(what: string, call: (client: Admin) => Promise<T>): Promise<T>;
+}
+
+interface AsyncClosable {
+  close(): Promise<void>;
+}
+
+/** Administrative calls over one connection, made at the first one. */
+function createAdmin(kafka: Kafka, address: string): AdminCalls {
+  const admin = kafka.admin();
+  let connecting: Promise<void> | undefined;
+  const calls = async <T>(what: string, call: (client: Admin) => Promise<T>): Promise<T> => {
+    try {
+      await (connecting ??= admin.connect());
+      return await call(admin);
+    } catch (error) {
+      const failure = toBusError(error, `Kafka at ${address}, ${what}`);
+      if (failure.code === 'UNAVAILABLE') connecting = undefined;
+      throw failure;
+    }
+  };
+  return Object.assign(calls, { close: () => admin.disconnect() });
+}
+
+async function createTopic(admin: Admin, topic: string, spec: TopicSpec): Promise<void> {
+  const configEntries = [
+    { name: 'retention.ms', value: String(spec.retentionMs) },
+    { name: 'segment.ms', value: String(spec.segmentMs) },
+  ];
+  const { partitions: numPartitions, replication: replicationFactor } = spec;
+  await admin.createTopics({
+    topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+    waitForLeaders: true,
+  });
+}
+
+async function deleteTopic(admin: AdminCalls, topic: string): Promise<void> {
+  try {
+    await admin(`deleting topic ${topic}`, (client) => client.deleteTopics({ topics: [topic] }));
+  } catch (error) {
+    if (!(error instanceof BusError && error.code === 'NO_TOPIC')) throw error;
+  }
 }

@@ -1,0 +1,44 @@
+/** What kafkajs throws, in the words of the port. */
+import { BusError, type BusErrorCode } from './bus.ts';
+
+interface KafkaError {
+  readonly type?: string;
+  readonly retriable?: boolean;
+}
+
+const NO_TOPIC = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+const INVALID = new Set([
+  'INVALID_TOPIC_EXCEPTION',
+  'INVALID_PARTITIONS',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_CONFIG',
+  'INVALID_REQUEST',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+]);
+
+/** @param what the operation, and on what: it begins the message. */
+export function toBusError(error: unknown, what: string): BusError {
+  if (error instanceof BusError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new BusError(codeOf(error), `${what}: ${message}`, { cause: error });
+}
+
+/** The innermost error of kafkajs decides: the outer ones say only that retrying ended. */
+function codeOf(error: unknown): BusErrorCode {
+  const types = typesOf(error);
+  if (types.some((type) => NO_TOPIC.has(type))) return 'NO_TOPIC';
+  if (types.some((type) => INVALID.has(type))) return 'INVALID';
+  return 'UNAVAILABLE';
+}
+
+/** Protocol error names along the chain of causes, and inside the aggregates of admin requests. */
+function typesOf(error: unknown): string[] {
+  const types: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { type } = at as KafkaError;
+    if (type) types.push(type);
+    if ('errors' in at && Array.isArray(at.errors)) types.push(...at.errors.flatMap(typesOf));
+  }
+  return types;
+}
