@@ -36,9 +36,16 @@ module.exports = {
     },
     {
       name: 'nothing-imports-tests',
+      comment: 'Only benchmarks start servers as tests do.',
       severity: 'error',
-      from: { path: '^(bench|cli|fanout|gateway|graph|lib|presence|store)/' },
+      from: { path: '^(cli|fanout|gateway|graph|lib|presence|store)/' },
       to: { path: '^test/' },
+    },
+    {
+      name: 'bench-imports-test-support-only',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^test/(?!support/)' },
     },
     only('one-file-imports-uws', 'node_modules/uWebSockets', '^(gateway/uws-socket-server|bench/)', ''),
     only('one-folder-imports-kafkajs', 'node_modules/kafkajs', '^lib/kafka/', ''),

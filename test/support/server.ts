@@ -22,11 +22,9 @@ export interface TestServer extends AsyncDisposable {
   resume(): void;
 }
 
-/** Every server's directory begins with this, so that what is left of a run can be found. */
-export const TEST_DIR_PREFIX = 'presence-mesh-test-';
-
-export async function temporaryDir(name: string): Promise<string> {
-  return mkdtemp(join(tmpdir(), `${TEST_DIR_PREFIX}${name}-`));
+/** In the directory of the run, if there is one: what is left of it can be found there. */
+export function temporaryDir(name: string): Promise<string> {
+  return mkdtemp(join(process.env['TEST_RUN_DIR'] ?? tmpdir(), `${name}-`));
 }
 
 /** Starts the server that `describe` describes for a fresh directory. */

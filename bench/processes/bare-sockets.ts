@@ -1,0 +1,90 @@
+/**
+ * The machine's limit: uWebSockets.js and nothing else. `drop` forgets every frame; `fanout` pushes each change to the
+ * friends' sockets straight from memory, the same bytes to all.
+ */
+import uWS from 'uWebSockets.js';
+import { ClientFrame, ServerFrame } from '../../gen/edge/v1/frames.ts';
+import { Mode, type Status } from '../../gen/presence/v1/presence.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { serveRemote } from '../support/remote.ts';
+
+export interface BareSockets {
+  /** Listens for as long as the process lives; resolves with the port. */
+  readonly serve: (options: BareOptions) => Promise<number>;
+  /** Frames received so far. */
+  readonly frames: () => number;
+}
+
+export type BareOptions =
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'fanout'; readonly friends: readonly (readonly number[])[] };
+
+interface User {
+  readonly user: number;
+}
+
+const SUBPROTOCOL = 'presence.v1+proto';
+const EMPTY_SNAPSHOT = ServerFrame.encode({
+  n: 1n,
+  frame: { $case: 'snapshot', value: { presences: [], last: true } },
+}).finish();
+
+let frames = 0;
+
+serveRemote({
+  serve: (options) =>
+    listen(options.kind === 'drop' ? () => undefined : createFanout(options.friends)),
+  frames: () => frames,
+} satisfies BareSockets);
+
+type OnFrame = (from: number, frame: ArrayBuffer) => void;
+const sockets = new Map<number, uWS.WebSocket<User>>();
+
+function listen(onFrame: OnFrame): Promise<number> {
+  const app = uWS.App().ws<User>('/v1/ws', {
+    upgrade: (response, request, context) => {
+      const user = Number((request.getQuery('access_token') ?? '').replace(/^\D*/, ''));
+      const key = request.getHeader('sec-websocket-key');
+      response.upgrade({ user }, key, SUBPROTOCOL, '', context);
+    },
+    open: (socket) => {
+      sockets.set(socket.getUserData().user, socket);
+      socket.send(EMPTY_SNAPSHOT, true);
+    },
+    message: (socket, frame) => {
+      frames++;
+      onFrame(socket.getUserData().user, frame);
+    },
+    close: (socket) => void sockets.delete(socket.getUserData().user),
+  });
+  return new Promise((resolve, reject) => {
+    app.listen('127.0.0.1', 0, (listening) => {
+      if (listening) resolve(uWS.us_socket_local_port(listening));
+      else reject(new Error('uWebSockets.js cannot listen on 127.0.0.1'));
+    });
+  });
+}
+
+function createFanout(friends: readonly (readonly number[])[]): OnFrame {
+  return (from, bytes) => {
+    const { frame } = ClientFrame.decode(new Uint8Array(bytes));
+    if (frame?.$case !== 'setStatus') return;
+    const update = encodeUpdate(from, frame.value.status);
+    for (const friend of friends[from] ?? []) sockets.get(friend)?.send(update, true);
+  };
+}
+
+function encodeUpdate(user: number, status: Status): Uint8Array {
+  const now = systemClock.now();
+  const presence = {
+    userId: String(user),
+    status,
+    lastActive: new Date(now),
+    version: BigInt(now),
+    mode: Mode.MODE_PUSH,
+  };
+  return ServerFrame.encode({
+    n: 1n,
+    frame: { $case: 'update', value: { presences: [presence] } },
+  }).finish();
+}
