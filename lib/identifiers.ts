@@ -2,7 +2,7 @@
 import { invalidArgument } from './errors.ts';
 
 const IDENTIFIER = /^[A-Za-z0-9_.:@-]{1,128}$/;
-const GRAMMAR = '1 to 128 of A-Z a-z 0-9 _ . : @ -';
+export const IDENTIFIER_GRAMMAR = '1 to 128 of A-Z a-z 0-9 _ . : @ -';
 
 export function isIdentifier(value: string): boolean {
   return IDENTIFIER.test(value);
@@ -12,7 +12,7 @@ export function isIdentifier(value: string): boolean {
 export function requireIdentifier(field: string, value: string): string {
   if (isIdentifier(value)) return value;
   const was = value === '' ? 'is missing' : `${JSON.stringify(value.slice(0, 140))} is no id`;
-  throw invalidArgument(field, `${was}; an id is ${GRAMMAR}`);
+  throw invalidArgument(field, `${was}; an id is ${IDENTIFIER_GRAMMAR}`);
 }
 
 /** @throws RpcError INVALID_ARGUMENT for an empty or oversized list or any bad id in it. */

@@ -1,0 +1,243 @@
+/**
+ * Composition root of the gateway. Holds connections and what their clients were told, nothing else: when this process
+ * dies its clients reconnect to another one, their leases run on, and fanout stops sending here within 3 s.
+ */
+import { hostname } from 'node:os';
+import type { Clock } from '../lib/clock.ts';
+import { createDisposer, type Disposer } from '../lib/lifecycle.ts';
+import type { MessageBus } from '../lib/kafka/bus.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createReadiness } from '../lib/readiness.ts';
+import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
+import { CLOSE } from './close-codes.ts';
+import { createDeliveries } from './deliveries.ts';
+import { createDepartures } from './departures.ts';
+import { createDoorway } from './doorway.ts';
+import { drain } from './drain.ts';
+import { createGatewayLease } from './gateway-lease.ts';
+import { createHeartbeats } from './heartbeats.ts';
+import { createHub } from './hub.ts';
+import { startProbe } from './probe.ts';
+import { answerRequest, SOCKET_PATH } from './routes.ts';
+import type { SocketServer } from './socket-server.ts';
+import type { RateLimit } from './token-bucket.ts';
+import { answerUpgrade } from './upgrade.ts';
+import { createUpstreams, type UpstreamClients } from './upstreams.ts';
+import { createUwsSocketServer } from './uws-socket-server.ts';
+import { createWatches } from './watches.ts';
+
+export interface GatewayOptions extends UpstreamClients {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Not disposed with the gateway, as the clients are not: it is whoever's made it. */
+  readonly bus: MessageBus;
+  /** 0 means any free one. */
+  readonly httpPort: number;
+  readonly auth: Pick<AuthOptions, 'mode' | 'jwtSecret' | 'jwksUrl'>;
+  /** Default: loopback with dev tokens, else all interfaces. */
+  readonly host?: string;
+  /** Default: the host name. */
+  readonly gatewayName?: string | undefined;
+  /** How often clients are asked to send a heartbeat, ms. */
+  readonly heartbeatIntervalMs: number;
+  /** Replicas of the gateway's topic; default 1. */
+  readonly topicReplication?: number;
+  /** Time for clients to leave when the gateway stops, ms; default 5,000. */
+  readonly drainMs?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  /** Frames of one connection; default 20 a second, 40 at once. */
+  readonly rate: RateLimit;
+  /** Sessions of one user on this gateway; default 20. */
+  readonly sessionsAUser: number;
+}
+
+export interface Gateway extends AsyncDisposable {
+  readonly port: number;
+  readonly gatewayId: string;
+  /** Connections open. */
+  connections(): number;
+  /** What keeps it from serving, in words; empty when it serves. */
+  problems(): readonly string[];
+  /** Resolves when it serves for the first time. */
+  ready(): Promise<void>;
+}
+
+const RATE: RateLimit = { perSecond: 20, burst: 40 };
+const SESSIONS_A_USER = 20;
+const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+const IDLE_TIMEOUT_MS = 120_000;
+const DRAIN_MS = 5000;
+const CHECK_MS = 1000;
+const PROBE_MS = 2000;
+/** Nobody: asked about, so that the graph has to look. */
+const PROBE_USER = 'presence-mesh:probe';
+
+/** @throws ConfigError when the way to authenticate cannot be served safely. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const host = options.host ?? (options.auth.mode === 'dev' ? '127.0.0.1' : '0.0.0.0');
+  const authenticator = createAuthenticator({ ...options.auth, host, clock: options.clock });
+  const disposer = createDisposer();
+  try {
+    const core = createCore(options, disposer);
+    const server = disposer.add(await serve(core, options, authenticator, host));
+    disposer.defer(() => leave(core, server, options));
+    start(core, options, disposer);
+    return {
+      port: server.port,
+      gatewayId: core.gatewayId,
+      connections: () => core.hub.size,
+      problems: core.problems,
+      ready: () => whenReady(core),
+      [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await disposer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Everything but the server; what runs by itself is closed by the disposer, in an order that matters. */
+function createCore(options: GatewayOptions, disposer: Disposer) {
+  const { clock, logger, bus, registry, presence } = options;
+  const gatewayId = gatewayIdOf(options);
+  /** Without these nobody can be let in; while the others fail, who comes in waits for them. */
+  const admission = createReadiness(['marker', 'lease']);
+  const servers = createReadiness(['bus', 'presence', 'graph']);
+  const upstreams = createUpstreams(options);
+  const hub = createHub(options.limits?.sessionsAUser ?? SESSIONS_A_USER);
+  const refreshEveryone = (holdMs: number): void =>
+    hub.forEach((session) => session.snapshotAfter(holdMs));
+
+  const watches = createWatches({ upstreams, clock, logger });
+  disposer.defer(() => watches[Symbol.dispose]());
+  const heartbeats = createHeartbeats({
+    clock,
+    logger,
+    presence,
+    onState: (problem) => servers.set('presence', problem),
+    onDataLoss: refreshEveryone,
+  });
+  disposer.defer(() => heartbeats[Symbol.dispose]());
+  const deliveries = disposer.add(
+    createDeliveries({
+      gatewayId,
+      bus,
+      clock,
+      logger,
+      replication: options.topicReplication ?? 1,
+      sessionsOf: (userId) => hub.sessionsOf(userId),
+      onWatcherTold: (session, subjectUserId) => watches.delivered(session, subjectUserId),
+      onProblem: (problem) => admission.set('marker', problem),
+      onReading: (again) => {
+        admission.set('marker', undefined);
+        if (again) refreshEveryone(0);
+        else lease.start();
+      },
+    }),
+  );
+  // Given back before the topic goes, so that nothing is sent to one that is not there.
+  const lease = disposer.add(
+    createGatewayLease({
+      gatewayId,
+      registry,
+      clock,
+      onHeld: () => admission.set('lease', undefined),
+      onFailure: (problem) => logger.warn(`the lease of this gateway was not renewed: ${problem}`),
+      onLost: () => {
+        admission.set('lease', 'ended without being renewed: nothing is sent to this gateway');
+        logger.error('the lease of this gateway has ended: closing all connections');
+        hub.forEach((session) => session.abandon(CLOSE.leaseLost));
+      },
+    }),
+  );
+  const departures = disposer.add(
+    createDepartures({ upstreams, clock, logger, giveUpAfterMs: () => heartbeats.leaseTtlMs }),
+  );
+  const problems = () => [...admission.problems(), ...servers.problems()];
+  return {
+    gatewayId,
+    admission,
+    servers,
+    problems,
+    upstreams,
+    hub,
+    watches,
+    heartbeats,
+    departures,
+    deliveries,
+  };
+}
+
+type Core = ReturnType<typeof createCore>;
+
+function serve(
+  core: Core,
+  options: GatewayOptions,
+  authenticator: Authenticator,
+  host: string,
+): Promise<SocketServer> {
+  const { clock, heartbeatIntervalMs, logger } = options;
+  const rate = options.limits?.rate ?? RATE;
+  const doorway = createDoorway({
+    ...core,
+    context: { ...core, clock, heartbeatIntervalMs, logger },
+    authenticator,
+    obstacles: core.admission.problems,
+  });
+  return createUwsSocketServer({
+    host,
+    port: options.httpPort,
+    socketPath: SOCKET_PATH,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    onUpgrade: (request) => answerUpgrade(request, { ...core, doorway, rate, clock }),
+    onRequest: (request) => answerRequest(request, { ...core, doorway, clock }),
+  });
+}
+
+/** What happens by itself from now on. */
+function start(core: Core, { clock, bus }: GatewayOptions, disposer: Disposer): void {
+  core.deliveries.start();
+  const checks = clock.every(CHECK_MS, () => core.hub.forEach((session) => session.check()));
+  disposer.defer(() => checks.cancel());
+  const probe = (name: string, check: () => Promise<unknown>): void => {
+    const onResult = (problem: string | undefined): void => core.servers.set(name, problem);
+    const running = startProbe({ clock, intervalMs: PROBE_MS, check, onResult });
+    disposer.defer(() => running[Symbol.dispose]());
+  };
+  probe('bus', () => bus.ping());
+  probe('graph', () => core.upstreams.visible(PROBE_USER, [PROBE_USER]));
+}
+
+/** The first step of stopping: nobody comes in, and those inside are asked to go. */
+async function leave(core: Core, server: SocketServer, options: GatewayOptions): Promise<void> {
+  core.admission.set('draining', 'this gateway is about to stop');
+  server.stopAccepting();
+  await drain({ ...core, clock: options.clock, withinMs: options.drainMs ?? DRAIN_MS });
+}
+
+function whenReady({ admission, servers, problems }: Core): Promise<void> {
+  return new Promise((resolve) => {
+    const stops: (() => void)[] = [];
+    const look = (): void => {
+      if (problems().length > 0) return;
+      for (const stop of stops) stop();
+      resolve();
+    };
+    stops.push(admission.watch(look), servers.watch(look));
+  });
+}
+
+function gatewayIdOf({ gatewayName, clock }: GatewayOptions): string {
+  const name =
+    gatewayName ??
+    hostname()
+      .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
+      .slice(0, 64);
+  return `${name}.${clock.uuid().slice(0, 8)}`;
+}

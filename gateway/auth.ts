@@ -1,0 +1,144 @@
+/** Who is at the door. Tokens are checked before a connection is upgraded, and never logged. */
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
+import type { Clock } from '../lib/clock.ts';
+import { ConfigError } from '../lib/config.ts';
+import { IDENTIFIER_GRAMMAR, isIdentifier } from '../lib/identifiers.ts';
+import type { HttpRequest } from './socket-server.ts';
+
+export interface Identity {
+  readonly userId: string;
+  /** When the token ends, ms since the epoch; a connection is closed then. Infinity: never. */
+  readonly expiresAtMs: number;
+}
+
+/** Refused; the words are for the client. */
+export class AuthError extends Error {
+  override readonly name = 'AuthError';
+}
+
+/** The keys to check with could not be had: nobody's fault at the door. */
+export class KeysUnavailableError extends Error {
+  override readonly name = 'KeysUnavailableError';
+}
+
+export interface Authenticator {
+  /** @throws AuthError, KeysUnavailableError */
+  authenticate(token: string): Identity | Promise<Identity>;
+}
+
+export interface AuthOptions {
+  readonly mode: 'dev' | 'jwt';
+  /** The interface the gateway listens on. */
+  readonly host: string;
+  readonly jwtSecret?: string | undefined;
+  readonly jwksUrl?: string | undefined;
+  readonly clock: Clock;
+}
+
+/** @throws ConfigError when the mode cannot be served safely. */
+export function createAuthenticator(options: AuthOptions): Authenticator {
+  return options.mode === 'dev' ? devAuthenticator(options) : jwtAuthenticator(options);
+}
+
+/** The token of a request: the header, or for browsers, which cannot set one on a WebSocket, the query. */
+export function tokenOf(request: HttpRequest): string {
+  const [scheme = '', credentials = ''] = request.header('authorization').split(' ', 2);
+  const token = scheme.toLowerCase() === 'bearer' ? credentials : request.query.get('access_token');
+  if (token) return token;
+  throw new AuthError('no token: send Authorization: Bearer TOKEN, or ?access_token=TOKEN');
+}
+
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+
+function devAuthenticator({ host }: AuthOptions): Authenticator {
+  if (!LOOPBACK.test(host)) {
+    throw new ConfigError([
+      `MESH_AUTH=dev lets anyone be anyone, so it is served on loopback only, not on ${host}. ` +
+        'Set MESH_AUTH=jwt with MESH_JWT_SECRET or MESH_JWKS_URL.',
+    ]);
+  }
+  return {
+    authenticate(token) {
+      if (!token.startsWith('dev:')) throw new AuthError('not a dev token: send dev:USER');
+      return { userId: requireUserId(token.slice(4)), expiresAtMs: Infinity };
+    },
+  };
+}
+
+function requireUserId(text: string): string {
+  if (isIdentifier(text)) return text;
+  throw new AuthError(`the token's user is no user id: ${IDENTIFIER_GRAMMAR}`);
+}
+
+/** Clocks of issuers are seldom exact. */
+const CLOCK_TOLERANCE_S = 5;
+
+function jwtAuthenticator(options: AuthOptions): Authenticator {
+  const verify = verifier(options);
+  return {
+    async authenticate(token) {
+      const payload = await verify(token).catch((error: unknown) => {
+        throw refusal(error);
+      });
+      const userId = requireUserId(payload.sub ?? '');
+      return { userId, expiresAtMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1000 };
+    },
+  };
+}
+
+function verifier(options: AuthOptions): (token: string) => Promise<JWTPayload> {
+  const { jwtSecret, jwksUrl, clock } = options;
+  const rules = () => ({
+    requiredClaims: ['sub', 'exp'],
+    clockTolerance: CLOCK_TOLERANCE_S,
+    currentDate: new Date(clock.now()),
+  });
+  if (jwtSecret && jwksUrl) {
+    throw new ConfigError(['MESH_JWT_SECRET and MESH_JWKS_URL exclude each other: set one.']);
+  }
+  if (jwtSecret) {
+    const key = new TextEncoder().encode(jwtSecret);
+    return async (token) =>
+      (await jwtVerify(token, key, { ...rules(), algorithms: ['HS256'] })).payload;
+  }
+  if (jwksUrl) {
+    const keys = createRemoteJWKSet(new URL(jwksUrl));
+    return async (token) =>
+      (await jwtVerify(token, keys, { ...rules(), algorithms: ASYMMETRIC })).payload;
+  }
+  throw new ConfigError(['MESH_AUTH=jwt needs MESH_JWT_SECRET or MESH_JWKS_URL.']);
+}
+
+/** Never HS256 with public keys: they would become its secret. */
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
+
+function refusal(error: unknown): Error {
+  if (error instanceof errors.JWTExpired)
+    return new AuthError('the token has expired: get a new one');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return new AuthError(
+      `the token's claim ${error.claim} is missing or wrong; it needs sub and exp`,
+    );
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed || isKeyMissing(error)) {
+    return new AuthError('the token is not signed by a key this gateway trusts');
+  }
+  if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) {
+    return new KeysUnavailableError('the keys at MESH_JWKS_URL cannot be read', { cause: error });
+  }
+  return new AuthError(`not a valid JWT: ${error.message}`);
+}
+
+const isKeyMissing = (error: unknown): boolean =>
+  error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSEAlgNotAllowed;

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { hostPorts, port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
+import { kafkaSettings, kafkaTopicSettings } from '../lib/kafka/config.ts';
+
+const NAME = /^[A-Za-z0-9_.-]{1,64}$/;
+const MIN_SECRET_BYTES = 32;
+
+/** Settings of the gateway as a process of its own. */
+export const gatewaySettings = {
+  ...kafkaSettings,
+  MESH_KAFKA_REPLICATION: kafkaTopicSettings.MESH_KAFKA_REPLICATION,
+  MESH_PRESENCE_ADDRS: hostPorts().describe('presence processes, host:port, comma-separated'),
+  MESH_GRAPH_ADDRS: hostPorts().describe('graph processes, host:port, comma-separated'),
+  MESH_HTTP_PORT: port(8080).describe('HTTP and WebSocket port; 0 means any free one'),
+  MESH_GATEWAY_NAME: z
+    .string()
+    .regex(NAME, 'must be 1 to 64 of A-Z a-z 0-9 _ . -')
+    .optional()
+    .describe('name of this gateway in its id; default: the host name'),
+  MESH_AUTH: z
+    .enum(['dev', 'jwt'], 'must be dev or jwt')
+    .default('dev')
+    .describe('dev: tokens dev:USER, loopback only; jwt: signed tokens, on all interfaces'),
+  MESH_JWT_SECRET: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES, {
+      message: `must be at least ${MIN_SECRET_BYTES} bytes long for HS256`,
+    })
+    .optional()
+    .describe('secret of HS256 tokens'),
+  MESH_JWKS_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe('where the public keys of signed tokens are published'),
+  MESH_HEARTBEAT_INTERVAL_MS: wholeNumber(5000, 100, 3_600_000).describe(
+    'how often clients are asked to send a heartbeat, ms',
+  ),
+};
+
+export type GatewaySettings = ReturnType<typeof readGatewaySettings>;
+
+/** @throws ConfigError */
+export function readGatewaySettings(env: Environment, known: readonly string[]) {
+  return readSettings(gatewaySettings, env, known);
+}

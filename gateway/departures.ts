@@ -1,0 +1,60 @@
+/** Tells presence of sessions that are over. Until it has heard, the session would run to its deadline. */
+import type { CloseReason } from '../gen/registry/v1/registry_service.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { retry } from '../lib/retry.ts';
+import type { SessionKey, Upstreams } from './upstreams.ts';
+
+export interface DeparturesOptions {
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** After so long the lease has ended by itself, ms. */
+  readonly giveUpAfterMs: () => number;
+}
+
+export interface Departures extends AsyncDisposable {
+  /** `after`: a registration under way, which would open the session again if it came second. */
+  add(session: SessionKey, reason: CloseReason, after: Promise<unknown>, traceparent: string): void;
+}
+
+const BACKOFF = { baseMs: 50, maxMs: 1000 };
+/** On stopping, time for those that are under way, ms. */
+const LAST_TRY_MS = 1000;
+
+export function createDepartures(options: DeparturesOptions): Departures {
+  const { upstreams, clock, logger } = options;
+  const stopping = new AbortController();
+  const pending = new Set<Promise<void>>();
+
+  const depart = async (
+    session: SessionKey,
+    reason: CloseReason,
+    after: Promise<unknown>,
+    traceparent: string,
+  ): Promise<void> => {
+    const giveUpAtMs = clock.monotonic() + options.giveUpAfterMs();
+    await after;
+    const onFailure = (error: unknown): void => {
+      if (clock.monotonic() > giveUpAtMs) throw error;
+    };
+    const { userId, sessionId } = session;
+    const close = () => upstreams.close({ userId, sessionId }, reason, traceparent);
+    await retry(close, { clock, backoff: BACKOFF, signal: stopping.signal, onFailure });
+  };
+
+  return {
+    add(...departure) {
+      const task = depart(...departure)
+        .catch((error: unknown) => logger.debug({ err: error }, 'a session runs to its deadline'))
+        .finally(() => pending.delete(task));
+      pending.add(task);
+    },
+    async [Symbol.asyncDispose]() {
+      const cut = clock.after(LAST_TRY_MS, () => stopping.abort());
+      await Promise.all(pending);
+      cut.cancel();
+      stopping.abort();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** Who comes in: tokens are checked, sessions made and counted, for WebSockets and server-sent events alike. */
+import { messageOf } from '../lib/errors.ts';
+import { AuthError, tokenOf, type Authenticator, type Identity } from './auth.ts';
+import { CLOSE } from './close-codes.ts';
+import { refusal } from './http-answers.ts';
+import type { Hub } from './hub.ts';
+import { Outlet } from './outlet.ts';
+import { Session, type SessionContext } from './session.ts';
+import type { Sink } from './sink.ts';
+import type { HttpAnswer, HttpRequest } from './socket-server.ts';
+import { traceparentOf } from './trace.ts';
+import type { Watches } from './watches.ts';
+
+export interface DoorwayOptions {
+  readonly context: SessionContext;
+  readonly authenticator: Authenticator;
+  readonly hub: Hub;
+  readonly watches: Watches;
+  /** Why nobody can be let in now, in words; empty when they can. */
+  readonly obstacles: () => readonly string[];
+}
+
+/** Somebody let in, about to be connected. */
+export interface Visitor extends Identity {
+  readonly device: string;
+  readonly traceparent: string;
+}
+
+export interface Doorway {
+  /** Who asks, or the refusal. */
+  identify(request: HttpRequest): Promise<Identity | HttpAnswer>;
+  /** The same for a connection that is to stay. */
+  admit(request: HttpRequest): Promise<Visitor | HttpAnswer>;
+  /** Opens a session for a connection. It may be closed again already: too many. */
+  enter(visitor: Visitor, sink: Sink, options: { readonly beatsItself: boolean }): Session;
+}
+
+const MAX_DEVICE_BYTES = 64;
+const RETRY_AFTER = { 'retry-after': '1' };
+
+export function createDoorway(options: DoorwayOptions): Doorway {
+  const { context, hub, watches } = options;
+  const identify = async (request: HttpRequest): Promise<Identity | HttpAnswer> => {
+    try {
+      return await options.authenticator.authenticate(tokenOf(request));
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  return {
+    identify,
+    async admit(request) {
+      const obstacles = options.obstacles();
+      if (obstacles.length > 0) return refusal(503, obstacles.join('; '), RETRY_AFTER);
+      const device = request.query.get('device') ?? '';
+      if (Buffer.byteLength(device) > MAX_DEVICE_BYTES) {
+        return refusal(400, `device: longer than ${MAX_DEVICE_BYTES} bytes`);
+      }
+      const identity = await identify(request);
+      if ('body' in identity) return identity;
+      const traceparent = traceparentOf(request.header('traceparent'), context.clock);
+      return { ...identity, device, traceparent };
+    },
+    enter(visitor, sink, { beatsItself }) {
+      const session = new Session(context, {
+        ...visitor,
+        beatsItself,
+        outlet: new Outlet(sink, context.clock),
+        onClosed: (closed) => {
+          hub.remove(closed);
+          watches.drop(closed);
+        },
+      });
+      if (hub.add(session)) session.start();
+      else session.abandon(CLOSE.tooManyConnections);
+      return session;
+    },
+  };
+}
+
+function refusalOf(error: unknown): HttpAnswer {
+  if (!(error instanceof AuthError)) return refusal(503, messageOf(error), RETRY_AFTER);
+  const challenge = { 'www-authenticate': 'Bearer realm="presence-mesh"' };
+  return refusal(401, error.message, challenge);
+}

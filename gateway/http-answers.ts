@@ -1,0 +1,27 @@
+/** Answers in JSON: `{"error":{"code","message"}}` when something is wrong, in words that say what would be right. */
+import type { HttpAnswer } from './socket-server.ts';
+
+const CODES = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  426: 'UPGRADE_REQUIRED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+} as const;
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+export function jsonAnswer(status: number, body: string): HttpAnswer {
+  return { status, body, headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store' } };
+}
+
+export function refusal(
+  status: keyof typeof CODES,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  const answer = jsonAnswer(status, JSON.stringify({ error: { code: CODES[status], message } }));
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}

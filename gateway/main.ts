@@ -1,0 +1,83 @@
+/** The gateway as a process of its own. */
+import { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
+import { PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
+import { ConnectionRegistryServiceClient } from '../gen/registry/v1/registry_service.ts';
+import { systemClock as clock } from '../lib/clock.ts';
+import { ConfigError, type Environment } from '../lib/config.ts';
+import { createClientPool } from '../lib/grpc/client.ts';
+import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
+import { createDisposer, runProcess } from '../lib/lifecycle.ts';
+import { createLogger, type Logger } from '../lib/logger.ts';
+import { createGateway } from './app.ts';
+import { readGatewaySettings, type GatewaySettings } from './config.ts';
+
+/** Longer than the drain. */
+const CLOSE_WITHIN_MS = 15_000;
+
+export function main(env: Environment, known: readonly string[]): Promise<void> {
+  const logger = createLogger('gateway');
+  const start = () => serve(readGatewaySettings(env, known), logger);
+  return runProcess(start, { clock, logger, closeWithinMs: CLOSE_WITHIN_MS });
+}
+
+async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDisposable> {
+  const { brokers, presenceAddresses, graphAddresses } = requireServers(settings);
+  const disposer = createDisposer();
+  const bus = disposer.add(createKafkaBus({ brokers, clock }));
+  const presence = createClientPool({
+    service: PresenceServiceClient,
+    name: 'presence',
+    addresses: presenceAddresses,
+    clock,
+  });
+  const registry = createClientPool({
+    service: ConnectionRegistryServiceClient,
+    name: 'presence',
+    addresses: presenceAddresses,
+    clock,
+  });
+  const graph = createClientPool({
+    service: GraphServiceClient,
+    name: 'graph',
+    addresses: graphAddresses,
+    clock,
+  });
+  for (const pool of [presence, registry, graph]) disposer.defer(() => pool[Symbol.dispose]());
+  const gateway = disposer.add(
+    await createGateway({
+      clock,
+      logger,
+      bus,
+      presence,
+      registry,
+      graph,
+      httpPort: settings.MESH_HTTP_PORT,
+      gatewayName: settings.MESH_GATEWAY_NAME,
+      heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
+      topicReplication: settings.MESH_KAFKA_REPLICATION,
+      auth: {
+        mode: settings.MESH_AUTH,
+        jwtSecret: settings.MESH_JWT_SECRET,
+        jwksUrl: settings.MESH_JWKS_URL,
+      },
+    }),
+  );
+  const { port, gatewayId } = gateway;
+  logger.info({ port, gatewayId }, 'serving HTTP and WebSocket');
+  void gateway.ready().then(() => logger.info({ gatewayId }, 'ready'));
+  return disposer;
+}
+
+function requireServers(settings: GatewaySettings) {
+  const { MESH_KAFKA_BROKERS, MESH_PRESENCE_ADDRS, MESH_GRAPH_ADDRS } = settings;
+  const given = { MESH_KAFKA_BROKERS, MESH_PRESENCE_ADDRS, MESH_GRAPH_ADDRS };
+  if (!MESH_KAFKA_BROKERS || !MESH_PRESENCE_ADDRS || !MESH_GRAPH_ADDRS) {
+    const missing = Object.entries(given).filter(([, value]) => !value);
+    throw new ConfigError(missing.map(([name]) => `${name}: the gateway needs it, as host:port`));
+  }
+  return {
+    brokers: MESH_KAFKA_BROKERS,
+    presenceAddresses: MESH_PRESENCE_ADDRS,
+    graphAddresses: MESH_GRAPH_ADDRS,
+  };
+}

@@ -1,0 +1,46 @@
+/** Plain HTTP, by path. */
+import { jsonAnswer, refusal } from './http-answers.ts';
+import { answerLookup, type RestOptions } from './rest.ts';
+import type { HttpAnswer, HttpRequest, StreamAnswer } from './socket-server.ts';
+import { answerEvents, type SseOptions } from './sse.ts';
+
+export const SOCKET_PATH = '/v1/ws';
+
+export interface RouteOptions extends RestOptions, SseOptions {
+  /** What keeps the gateway from serving, in words. */
+  readonly problems: () => readonly string[];
+}
+
+type Answer = HttpAnswer | StreamAnswer | Promise<HttpAnswer | StreamAnswer>;
+type Route = (request: HttpRequest, options: RouteOptions) => Answer;
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  '/healthz': () => jsonAnswer(200, '{"status":"ok"}'),
+  '/readyz': (_request, { problems }) => readiness(problems()),
+  '/v1/presence': answerLookup,
+  '/v1/events': answerEvents,
+  [SOCKET_PATH]: () =>
+    refusal(426, `${SOCKET_PATH} is a WebSocket: connect to ws://…${SOCKET_PATH}`, {
+      upgrade: 'websocket',
+    }),
+};
+
+export function answerRequest(request: HttpRequest, options: RouteOptions): Answer {
+  const route = Object.hasOwn(ROUTES, request.path) ? ROUTES[request.path] : undefined;
+  if (!route) {
+    return refusal(
+      404,
+      `nothing is served at ${request.path}; see ${Object.keys(ROUTES).join(', ')}`,
+    );
+  }
+  if (request.method !== 'GET') {
+    return refusal(405, `${request.method} ${request.path}: only GET is served`, { allow: 'GET' });
+  }
+  return route(request, options);
+}
+
+function readiness(problems: readonly string[]): HttpAnswer {
+  return problems.length === 0
+    ? jsonAnswer(200, '{"ready":true,"problems":[]}')
+    : jsonAnswer(503, JSON.stringify({ ready: false, problems }));
+}

@@ -1,0 +1,375 @@
+/**
+ * One connection of one user: opens a session, keeps its view right, and opens it again after whatever ended it.
+ *
+ * Two orders carry the promises. On opening: deliveries wait, then the session is registered, then contacts are read
+ * no older than the registration, then their presence, then the snapshot goes out, then what waited. And every
+ * registration, first or not, is followed by a snapshot.
+ */
+import { status as rpcStatus } from '@grpc/grpc-js';
+import { ErrorCode } from '../gen/edge/v1/frames.ts';
+import type { Presence, Status } from '../gen/presence/v1/presence.ts';
+import { BeatResult, type Activity } from '../gen/presence/v1/presence_service.ts';
+import {
+  CloseReason,
+  type RegisterSessionRequest,
+  type RegisterSessionResponse,
+} from '../gen/registry/v1/registry_service.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { durationMs, toDuration } from '../lib/durations.ts';
+import { messageOf, RpcError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { backoffMs } from '../lib/retry.ts';
+import type { SubjectChange } from './backlog.ts';
+import { CLOSE, type CloseCode } from './close-codes.ts';
+import type { Departures } from './departures.ts';
+import type { Heartbeats } from './heartbeats.ts';
+import { Lease, type LeaseOwner } from './lease.ts';
+import type { Outlet } from './outlet.ts';
+import type { ServerMessage } from './server-frames.ts';
+import { StatusChanges } from './status-changes.ts';
+import type { Upstreams } from './upstreams.ts';
+import { asSeen } from './views.ts';
+import type { Watch } from './watches.ts';
+
+/** What all sessions of a gateway share. */
+export interface SessionContext {
+  readonly gatewayId: string;
+  /** Told to clients. */
+  readonly heartbeatIntervalMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly upstreams: Upstreams;
+  readonly heartbeats: Heartbeats;
+  readonly departures: Departures;
+}
+
+export interface SessionOptions {
+  readonly userId: string;
+  /** When the token ends, ms since the epoch. */
+  readonly expiresAtMs: number;
+  readonly device: string;
+  readonly traceparent: string;
+  /** True for a connection that sends no heartbeats: the gateway beats for it. */
+  readonly beatsItself: boolean;
+  readonly outlet: Outlet;
+  /** Called once, when the session is over. */
+  readonly onClosed: (session: Session) => void;
+}
+
+export type SessionState =
+  /** The client has no view yet. Deliveries wait. */
+  | 'opening'
+  /** Being registered again. The client has a view, and deliveries go on. */
+  | 'reopening'
+  /** The snapshot is being read or sent. Deliveries wait for its last part. */
+  | 'snapshotting'
+  /** Deliveries go straight out. */
+  | 'open'
+  /** The client has been silent for a whole lease. Its next heartbeat opens the session again. */
+  | 'lapsed'
+  /** Over. */
+  | 'closed';
+
+/** What is to be done before the view is right again. A registration leads to a snapshot. */
+const Need = { nothing: 0, snapshot: 1, registration: 2 } as const;
+type Need = (typeof Need)[keyof typeof Need];
+
+const BACKOFF = { baseMs: 50, maxMs: 1000 };
+/** Snapshots that many sessions need at the same time are spread over this long. */
+const SNAPSHOT_JITTER_MS = 1000;
+/** A client that has not read what was sent for this long is told to go. */
+const MAX_SLOW_MS = 30_000;
+
+export class Session implements LeaseOwner {
+  readonly id: string;
+  readonly userId: string;
+  readonly lease: Lease;
+  readonly outlet: Outlet;
+  /** Subjects in pull mode that the client looks at; see watches.ts. */
+  watching: Map<string, Watch> | undefined;
+  readonly #context: SessionContext;
+  readonly #options: SessionOptions;
+  readonly #changes: StatusChanges;
+  #state: SessionState = 'opening';
+  #need: Need = Need.nothing;
+  #isSyncing = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+  /** Another snapshot, after a hold. */
+  #later: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  /** Since when the store may not know the session, though it should. */
+  #unregisteredSinceMs: number | undefined;
+  /** Settles when no registration is under way. */
+  #registering: Promise<unknown> = Promise.resolve();
+  #graphRevision = 0n;
+  /** To be sent with the next snapshot. */
+  #welcome: ServerMessage | undefined;
+  #hasView = false;
+  #isGoingAway = false;
+
+  constructor(context: SessionContext, options: SessionOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.id = context.clock.uuid();
+    this.userId = options.userId;
+    this.outlet = options.outlet;
+    const nowMs = context.clock.monotonic();
+    const key = { userId: options.userId, sessionId: this.id };
+    this.lease = new Lease(key, this, { nowMs, beatsItself: options.beatsItself });
+    this.#changes = new StatusChanges({
+      ...context,
+      lease: this.lease,
+      traceparent: options.traceparent,
+      whenRegistered: () => this.#registering,
+      onSessionMissing: () => this.#require(Need.registration),
+      onRefused: (error) => this.refuse(codeOf(error), messageOf(error)),
+    });
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#require(Need.registration);
+  }
+
+  /** A heartbeat came. */
+  beat(activity: Activity, nowMs: number): void {
+    this.lease.beatAtMs = nowMs;
+    this.outlet.ack();
+    this.#changes.setActivity(activity);
+    if (this.#state === 'lapsed') this.#require(Need.registration);
+  }
+
+  /** The user chose a status, or took the choice back. */
+  choose(status: Status): void {
+    this.#changes.choose(status);
+  }
+
+  resync(): void {
+    this.#require(Need.snapshot);
+  }
+
+  logout(): void {
+    this.#end(CLOSE.loggedOut, CloseReason.CLOSE_REASON_LOGOUT);
+  }
+
+  deliver(change: SubjectChange): void {
+    this.outlet.deliver(change);
+  }
+
+  refuse(code: ErrorCode, message: string): void {
+    if (!this.#isClosed()) this.outlet.send({ $case: 'error', value: { code, message } });
+  }
+
+  /** Reads the view again when a hold has ended; this session and all its like not at the same moment. */
+  snapshotAfter(holdMs: number): void {
+    const { clock } = this.#context;
+    const nowMs = clock.monotonic();
+    if (this.#isClosed() || (this.#later && this.#later.dueMs >= nowMs + holdMs)) return;
+    this.#later?.timer.cancel();
+    const delayMs = holdMs + clock.random() * SNAPSHOT_JITTER_MS;
+    const timer = clock.after(delayMs, () => {
+      this.#later = undefined;
+      this.#require(Need.snapshot);
+    });
+    this.#later = { timer, dueMs: nowMs + delayMs };
+  }
+
+  /** Looks whether there is a reason to close; called every second or so. */
+  check(): void {
+    const { clock, heartbeats } = this.#context;
+    const unregisteredMs = clock.monotonic() - (this.#unregisteredSinceMs ?? Infinity);
+    if (clock.now() >= this.#options.expiresAtMs) this.close(CLOSE.tokenExpired);
+    else if (this.outlet.slowForMs() > MAX_SLOW_MS) this.close(CLOSE.slow);
+    else if (unregisteredMs > heartbeats.leaseTtlMs) this.abandon(CLOSE.leaseLost);
+  }
+
+  /** Asks the client to reconnect elsewhere. From now on its lease is not shortened when the connection closes. */
+  goAway(reconnectAfterMs: number): void {
+    this.#isGoingAway = true;
+    const value = { reconnectAfter: toDuration(reconnectAfterMs) };
+    this.outlet.send({ $case: 'goingAway', value });
+  }
+
+  /** Closes the connection; the session lives on for the grace. */
+  close(code: CloseCode): void {
+    this.#end(code, CloseReason.CLOSE_REASON_DISCONNECTED);
+  }
+
+  /** Closes the connection and lets the lease run on: the client is to come back at once. */
+  abandon(code: CloseCode): void {
+    this.#end(code, undefined);
+  }
+
+  /** The connection has closed, whoever closed it. */
+  connectionClosed(): void {
+    this.#end(undefined, this.#isGoingAway ? undefined : CloseReason.CLOSE_REASON_DISCONNECTED);
+  }
+
+  onRefused(result: BeatResult): void {
+    if (result === BeatResult.BEAT_RESULT_CLOSED) this.abandon(CLOSE.leaseLost);
+    else this.#require(Need.registration);
+  }
+
+  onLapsed(): void {
+    this.#require(Need.registration);
+  }
+
+  onDataLoss(): void {
+    this.#require(Need.registration);
+  }
+
+  /** The only place where the state changes. False when the session is over. */
+  #enter(state: SessionState): boolean {
+    if (this.#state === 'closed') return false;
+    this.#state = state;
+    if (state === 'snapshotting') this.outlet.hold();
+    return true;
+  }
+
+  #end(code: CloseCode | undefined, reason: CloseReason | undefined): void {
+    if (!this.#enter('closed')) return;
+    this.#later?.timer.cancel();
+    this.#retry?.cancel();
+    this.#context.heartbeats.untrack(this.lease);
+    if (reason !== undefined) {
+      const after = this.#registering;
+      this.#context.departures.add(this.lease, reason, after, this.#options.traceparent);
+    }
+    this.#options.onClosed(this);
+    if (code) this.outlet.close(code);
+  }
+
+  #require(need: Need): void {
+    if (this.#isClosed()) return;
+    if (need === Need.registration) {
+      this.#context.heartbeats.untrack(this.lease);
+      this.#unregisteredSinceMs ??= this.#context.clock.monotonic();
+    }
+    if (need > this.#need) this.#need = need;
+    if (!this.#isSyncing) void this.#sync();
+  }
+
+  /** Does what is needed until nothing is. One runs at a time, its pauses included. */
+  async #sync(): Promise<void> {
+    this.#isSyncing = true;
+    while (this.#need !== Need.nothing && !this.#isClosed()) {
+      const need = this.#need;
+      this.#need = Need.nothing;
+      try {
+        await (need === Need.registration ? this.#register() : this.#snapshot());
+        this.#failures = 0;
+      } catch (error) {
+        if (need > this.#need) this.#need = need;
+        this.#syncLater(error);
+        return;
+      }
+    }
+    this.#isSyncing = false;
+  }
+
+  #syncLater(error: unknown): void {
+    const { clock, logger } = this.#context;
+    if (this.#isClosed()) return;
+    logger.debug({ err: error, userId: this.userId }, 'session out of step');
+    const delayMs = backoffMs(this.#failures++, BACKOFF, clock.random());
+    this.#retry = clock.after(delayMs, () => void this.#sync());
+  }
+
+  async #register(): Promise<void> {
+    if (this.#isSilent()) {
+      this.#unregisteredSinceMs = undefined;
+      this.#enter('lapsed');
+      return;
+    }
+    this.#enter(this.#hasView ? 'reopening' : 'opening');
+    const { beatAtMs } = this.lease;
+    const reply = this.#context.upstreams.register(
+      () => this.#registration(beatAtMs),
+      this.#options.traceparent,
+    );
+    this.#registering = reply.catch(() => undefined);
+    this.#registered(await reply, beatAtMs);
+  }
+
+  #registration(beatAtMs: number): RegisterSessionRequest {
+    const nowMs = this.#context.clock.monotonic();
+    return {
+      userId: this.userId,
+      sessionId: this.id,
+      gatewayId: this.#context.gatewayId,
+      device: this.#options.device,
+      activity: this.#changes.activity,
+      epoch: this.lease.epoch,
+      beatAgeMs: Math.round(nowMs - beatAtMs),
+      choice: this.#changes.choice(nowMs),
+    };
+  }
+
+  #registered(reply: RegisterSessionResponse, beatAtMs: number): void {
+    // From here on deliveries wait: they may be newer than the snapshot that is about to be read.
+    if (!this.#enter('snapshotting')) return;
+    const leaseTtlMs = durationMs(reply.leaseTtl);
+    const holdMs = durationMs(reply.holdRemaining);
+    this.#unregisteredSinceMs = undefined;
+    this.#graphRevision = reply.graphRevision;
+    this.#welcome = this.#welcomeOf(reply);
+    this.lease.registered(reply.shard, beatAtMs, this.#context.clock.monotonic());
+    if (this.#need === Need.nothing) this.#need = Need.snapshot;
+    this.#context.heartbeats.noteFloor(reply.shard, reply.floor, holdMs);
+    this.#context.heartbeats.track(this.lease, leaseTtlMs);
+    if (holdMs > 0) this.snapshotAfter(holdMs);
+  }
+
+  #welcomeOf({ chosen, leaseTtl }: RegisterSessionResponse): ServerMessage {
+    const heartbeatInterval = toDuration(this.#context.heartbeatIntervalMs);
+    const value = { sessionId: this.id, userId: this.userId, heartbeatInterval, leaseTtl, chosen };
+    return { $case: 'welcome', value };
+  }
+
+  async #snapshot(): Promise<void> {
+    if (!this.#enter('snapshotting')) return;
+    const presences = await this.#readView();
+    if (this.#isClosed()) return;
+    const welcome = this.#welcome;
+    this.#welcome = undefined;
+    this.#hasView = true;
+    await this.outlet.sendSnapshot(welcome, presences);
+    this.#enter(this.#isDormant() ? 'lapsed' : 'open');
+  }
+
+  async #readView(): Promise<Presence[]> {
+    const { upstreams } = this.#context;
+    const contacts = await upstreams.contacts(this.userId, this.#graphRevision);
+    const userIds = contacts.map(({ userId }) => userId);
+    const { presences, holdMs } = await upstreams.presences(userIds);
+    if (holdMs > 0) this.snapshotAfter(holdMs);
+    return contacts.flatMap((contact, i) => {
+      const presence = presences[i];
+      return presence ? [asSeen(contact, presence)] : [];
+    });
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Not registered, and not to be until a heartbeat comes. */
+  #isDormant(): boolean {
+    return this.#unregisteredSinceMs === undefined && !this.lease.isTracked;
+  }
+
+  #isSilent(): boolean {
+    if (this.lease.beatsItself) return false;
+    const { clock, heartbeats } = this.#context;
+    return clock.monotonic() - this.lease.beatAtMs > heartbeats.leaseTtlMs;
+  }
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof RpcError && error.code === rpcStatus.INVALID_ARGUMENT
+    ? ErrorCode.ERROR_CODE_INVALID_ARGUMENT
+    : ErrorCode.ERROR_CODE_UNAVAILABLE;
+}

@@ -1,0 +1,119 @@
+/** What a session asks of presence and graph, in the gateway's words. Every call rejects with RpcError. */
+import type { GraphServiceClient, Contact } from '../gen/graph/v1/graph_service.ts';
+import type { Presence, Status } from '../gen/presence/v1/presence.ts';
+import type { Activity, PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
+import type {
+  CloseReason,
+  ConnectionRegistryServiceClient,
+  RegisterSessionRequest,
+  RegisterSessionResponse,
+} from '../gen/registry/v1/registry_service.ts';
+import { durationMs } from '../lib/durations.ts';
+import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
+import { createLimiter } from './limiter.ts';
+
+export interface UpstreamClients {
+  readonly presence: ClientPool<PresenceServiceClient>;
+  readonly registry: ClientPool<ConnectionRegistryServiceClient>;
+  readonly graph: ClientPool<GraphServiceClient>;
+}
+
+export interface SessionKey {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+export interface PresenceReading {
+  /** In the order asked. */
+  readonly presences: readonly Presence[];
+  /** Above zero: what was read may be older than what was seen before; read again after so many ms. */
+  readonly holdMs: number;
+}
+
+export interface Upstreams {
+  /** The request is made when its turn comes: it tells an age. */
+  register(
+    request: () => RegisterSessionRequest,
+    traceparent: string,
+  ): Promise<RegisterSessionResponse>;
+  close(session: SessionKey, reason: CloseReason, traceparent: string): Promise<void>;
+  choose(userId: string, chosen: Status, traceparent: string): Promise<void>;
+  setActivity(
+    session: SessionKey,
+    activity: Activity,
+    epoch: number,
+    traceparent: string,
+  ): Promise<void>;
+  /** Everyone the user sees, read no earlier than the revision. */
+  contacts(userId: string, minRevision: bigint): Promise<Contact[]>;
+  /** Those of the users that the viewer may see. */
+  visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
+  presences(userIds: readonly string[]): Promise<PresenceReading>;
+}
+
+/** Calls at a time for sessions that open. */
+const MAX_OPENING_CALLS = 64;
+const MAX_IDS_A_CALL = 1000;
+const PAGE_SIZE = 1000;
+const CONTACTS: CallSettings = { timeoutMs: 5000 };
+
+export function createUpstreams({ presence, registry, graph }: UpstreamClients): Upstreams {
+  const opening = createLimiter(MAX_OPENING_CALLS);
+  return {
+    register: (request, traceparent) =>
+      opening.run(() =>
+        registry.unary((client) => client.registerSession, request(), { traceparent }),
+      ),
+    async close({ userId, sessionId }, reason, traceparent) {
+      const request = { userId, sessionId, reason };
+      await registry.unary((client) => client.closeSession, request, { traceparent });
+    },
+    async choose(userId, chosen, traceparent) {
+      const request = { userId, change: { $case: 'chosen', value: chosen } } as const;
+      await presence.unary((client) => client.setStatus, request, { traceparent });
+    },
+    async setActivity({ userId, sessionId }, activity, epoch, traceparent) {
+      const change = { $case: 'activity', value: { sessionId, activity, epoch } } as const;
+      await presence.unary((client) => client.setStatus, { userId, change }, { traceparent });
+    },
+    contacts: (userId, minRevision) => opening.run(() => readContacts(graph, userId, minRevision)),
+    async visible(viewerUserId, userIds) {
+      const request = { viewerUserId, userIds: [...userIds] };
+      return (await graph.unary((client) => client.filterVisible, request)).contacts;
+    },
+    presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
+  };
+}
+
+async function readContacts(
+  graph: UpstreamClients['graph'],
+  userId: string,
+  minRevision: bigint,
+): Promise<Contact[]> {
+  const contacts: Contact[] = [];
+  const request = { userId, minRevision, pageSize: PAGE_SIZE };
+  for await (const page of graph.stream((client) => client.listContacts, request, CONTACTS)) {
+    for (const contact of page.contacts) contacts.push(contact);
+  }
+  return contacts;
+}
+
+async function readPresences(
+  presence: UpstreamClients['presence'],
+  userIds: readonly string[],
+): Promise<PresenceReading> {
+  const replies = await Promise.all(
+    chunks(userIds, MAX_IDS_A_CALL).map((chunk) =>
+      presence.unary((client) => client.getPresence, { userIds: chunk }),
+    ),
+  );
+  return {
+    presences: replies.flatMap(({ presences }) => presences),
+    holdMs: Math.max(0, ...replies.map(({ holdRemaining }) => durationMs(holdRemaining))),
+  };
+}
+
+function chunks(ids: readonly string[], size: number): string[][] {
+  const count = Math.ceil(ids.length / size);
+  return Array.from({ length: count }, (_, i) => ids.slice(i * size, (i + 1) * size));
+}

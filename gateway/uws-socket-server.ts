@@ -1,0 +1,240 @@
+/** The adapter on uWebSockets.js, and the only file that imports it. */
+import { STATUS_CODES } from 'node:http';
+import uWS from 'uWebSockets.js';
+import type {
+  HttpAnswer,
+  HttpRequest,
+  HttpStream,
+  Socket,
+  SocketListener,
+  SocketServer,
+  SocketServerOptions,
+  StreamAnswer,
+  StreamListener,
+  UpgradeAnswer,
+} from './socket-server.ts';
+
+/** uWebSockets.js copies the members of what it is given, so what changes sits one level deeper. */
+interface UserData {
+  readonly connection: Connection;
+}
+
+type UwsSocket = uWS.WebSocket<UserData>;
+
+const SENT = 1;
+/** uWebSockets.js knows no longer one. */
+const MAX_IDLE_TIMEOUT_S = 960;
+
+const NOBODY: SocketListener = {
+  onMessage: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+};
+
+/** One WebSocket. uWebSockets.js throws on any use of a closed one; here nothing happens then. */
+class Connection implements Socket {
+  readonly #open: UpgradeAnswer['open'];
+  #ws: UwsSocket | undefined;
+  listener: SocketListener = NOBODY;
+
+  constructor(open: UpgradeAnswer['open']) {
+    this.#open = open;
+  }
+
+  opened(ws: UwsSocket): void {
+    this.#ws = ws;
+    this.listener = this.#open(this);
+    // Whoever opened it may have refused it at once.
+    if (!this.#isOpen()) this.listener.onClose();
+  }
+
+  closed(): void {
+    this.#ws = undefined;
+    this.listener.onClose();
+  }
+
+  #isOpen(): boolean {
+    return this.#ws !== undefined;
+  }
+
+  send(message: Uint8Array, isBinary: boolean): boolean {
+    return this.#ws === undefined || this.#ws.send(message, isBinary, false) === SENT;
+  }
+
+  bufferedBytes(): number {
+    return this.#ws?.getBufferedAmount() ?? 0;
+  }
+
+  cork(task: () => void): void {
+    this.#ws?.cork(task);
+  }
+
+  end(code: number, reason: string): void {
+    const ws = this.#ws;
+    this.#ws = undefined;
+    ws?.end(code, reason);
+  }
+}
+
+export async function createUwsSocketServer(options: SocketServerOptions): Promise<SocketServer> {
+  const app = uWS.App();
+  app.ws<UserData>(options.socketPath, socketBehavior(options));
+  app.any('/*', (response, request) => void answerRequest(response, headOf(request), options));
+  const listening = await listen(app, options.host, options.port);
+  let isAccepting = true;
+  const stopAccepting = (): void => {
+    if (isAccepting) uWS.us_listen_socket_close(listening);
+    isAccepting = false;
+  };
+  return {
+    port: uWS.us_socket_local_port(listening),
+    stopAccepting,
+    [Symbol.asyncDispose]() {
+      stopAccepting();
+      app.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+function listen(app: uWS.TemplatedApp, host: string, port: number): Promise<uWS.us_listen_socket> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, (listening) => {
+      if (listening) return resolve(listening);
+      const problem = `HTTP cannot listen on ${host}:${port}.`;
+      reject(new Error(`${problem} Is another one running? Set MESH_HTTP_PORT.`));
+    });
+  });
+}
+
+function socketBehavior(options: SocketServerOptions): uWS.WebSocketBehavior<UserData> {
+  return {
+    maxPayloadLength: options.maxMessageBytes,
+    // Frames are small: deflate would cost more processor and 300 KB a socket than it saves.
+    compression: uWS.DISABLED,
+    // A client that is frozen goes offline by its lease. This only cleans up after connections that are dead:
+    // pings are sent by themselves, and a live client's pong keeps a silent socket open.
+    idleTimeout: Math.min(MAX_IDLE_TIMEOUT_S, Math.ceil(options.idleTimeoutMs / 1000)),
+    sendPingsAutomatically: true,
+    maxBackpressure: options.maxBufferedBytes,
+    closeOnBackpressureLimit: 1,
+    upgrade: (response, request, context) => {
+      const handshake = handshakeOf(request);
+      void answerUpgrade(response, headOf(request), handshake, context, options);
+    },
+    open: (ws) => ws.getUserData().connection.opened(ws),
+    message: (ws, message, isBinary) => {
+      ws.getUserData().connection.listener.onMessage(new Uint8Array(message), isBinary);
+    },
+    drain: (ws) => ws.getUserData().connection.listener.onDrain(),
+    close: (ws) => ws.getUserData().connection.closed(),
+  };
+}
+
+/** A request is gone after the callback; this one stays. */
+function headOf(request: uWS.HttpRequest): HttpRequest {
+  const headers = new Map<string, string>();
+  request.forEach((name, value) => headers.set(name, value));
+  return {
+    method: request.getCaseSensitiveMethod().toUpperCase(),
+    path: request.getUrl(),
+    query: new URLSearchParams(request.getQuery()),
+    header: (name) => headers.get(name) ?? '',
+  };
+}
+
+interface Handshake {
+  readonly key: string;
+  readonly extensions: string;
+}
+
+function handshakeOf(request: uWS.HttpRequest): Handshake {
+  return {
+    key: request.getHeader('sec-websocket-key'),
+    extensions: request.getHeader('sec-websocket-extensions'),
+  };
+}
+
+async function answerUpgrade(
+  response: uWS.HttpResponse,
+  request: HttpRequest,
+  { key, extensions }: Handshake,
+  context: uWS.us_socket_context_t,
+  options: SocketServerOptions,
+): Promise<void> {
+  const gone = new AbortController();
+  response.onAborted(() => gone.abort());
+  const answer = await options.onUpgrade(request);
+  if (gone.signal.aborted) return;
+  response.cork(() => {
+    if ('body' in answer) return writeAnswer(response, answer);
+    const data: UserData = { connection: new Connection(answer.open) };
+    response.upgrade(data, key, answer.subprotocol ?? '', extensions, context);
+  });
+}
+
+async function answerRequest(
+  response: uWS.HttpResponse,
+  request: HttpRequest,
+  options: SocketServerOptions,
+): Promise<void> {
+  const gone = new AbortController();
+  response.onAborted(() => gone.abort());
+  const answer = await options.onRequest(request);
+  if (gone.signal.aborted) return;
+  response.cork(() => {
+    if ('body' in answer) return writeAnswer(response, answer);
+    const listener = openStream(response, answer);
+    gone.signal.addEventListener('abort', () => listener.onClose());
+  });
+}
+
+function writeAnswer(response: uWS.HttpResponse, answer: HttpAnswer): void {
+  writeHead(response, answer);
+  response.end(answer.body);
+}
+
+function writeHead(response: uWS.HttpResponse, answer: HttpAnswer | StreamAnswer): void {
+  response.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? ''}`);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) {
+    response.writeHeader(name, value);
+  }
+}
+
+function openStream(response: uWS.HttpResponse, answer: StreamAnswer): StreamListener {
+  writeHead(response, answer);
+  let isOpen = true;
+  const stream: HttpStream = {
+    write: (chunk) => !isOpen || response.write(chunk),
+    cork: (task) => {
+      if (isOpen) response.cork(task);
+    },
+    end: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      response.end();
+      listener.onClose();
+    },
+  };
+  const listener = onceClosed(answer.open(stream), () => (isOpen = false));
+  response.onWritable(() => {
+    listener.onDrain();
+    return true;
+  });
+  return listener;
+}
+
+/** Tells of the close once, though both ends may cause it. */
+function onceClosed(listener: StreamListener, close: () => void): StreamListener {
+  let isClosed = false;
+  return {
+    onDrain: () => {
+      if (!isClosed) listener.onDrain();
+    },
+    onClose: () => {
+      close();
+      if (!isClosed) listener.onClose();
+      isClosed = true;
+    },
+  };
+}
