@@ -69,7 +69,13 @@ async function measureSet({ clock, say }: BenchmarkContext): Promise<readonly Ro
   say('redis-benchmark -P 64, SET … EX 30');
   await using redis = await startRedis();
   const [pid] = redis.pids();
-  return await measureRedisSet({ clock, port: redis.port, pid: pid!, rounds: ROUNDS, users: SOCKETS });
+  return await measureRedisSet({
+    clock,
+    port: redis.port,
+    pid: pid!,
+    rounds: ROUNDS,
+    users: SOCKETS,
+  });
 }
 
 async function measureBare(context: BenchmarkContext): Promise<readonly Round[]> {

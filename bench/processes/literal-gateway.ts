@@ -48,8 +48,11 @@ function connect(presencePort: number): (userId: string) => void {
     if (error) failures++;
   };
   return (userId) => {
-    if (waiting >= MAX_WAITING) return void failures++;
-    waiting++;
-    client['heartbeat']?.(userId, onReply);
+    if (waiting >= MAX_WAITING) {
+      failures++;
+    } else {
+      waiting++;
+      client['heartbeat']?.(userId, onReply);
+    }
   };
 }
