@@ -15,8 +15,8 @@ const program = new Command('mesh')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
 for (const command of [
-  upCommand(),
-  ...partCommands(),
+  upCommand(process.env),
+  ...partCommands(process.env),
   tokenCommand(process.env['MESH_JWT_SECRET']),
   importCommand(),
   stackCommand(),

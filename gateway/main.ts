@@ -23,7 +23,7 @@ export function main(env: Environment, known: readonly string[]): Promise<void> 
 async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDisposable> {
   const { brokers, presenceAddresses, graphAddresses } = requireServers(settings);
   const disposer = createDisposer();
-  const bus = disposer.add(createKafkaBus({ brokers, clock }));
+  const bus = disposer.add(createKafkaBus({ brokers, clientId: 'gateway', clock }));
   const presence = createClientPool({
     service: PresenceServiceClient,
     name: 'presence',

@@ -1,4 +1,4 @@
-import { port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
+import { ConfigError, port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
 import { storeSettings } from '../store/config.ts';
 
 /** Settings of presence as a process of its own. */
@@ -14,5 +14,10 @@ export type PresenceSettings = ReturnType<typeof readPresenceSettings>;
 
 /** @throws ConfigError */
 export function readPresenceSettings(env: Environment, known: readonly string[]) {
-  return readSettings(presenceSettings, env, known);
+  const settings = readSettings(presenceSettings, env, known);
+  const { MESH_REDIS_URL: redisUrls } = settings;
+  if (redisUrls) return { ...settings, redisUrls };
+  throw new ConfigError([
+    'MESH_REDIS_URL: presence keeps its leases in Redis; set it, as in redis://127.0.0.1:6379, or run all parts with mesh up',
+  ]);
 }

@@ -24,7 +24,7 @@ async function serve(
   const disposer = createDisposer();
   const store = disposer.add(
     createRedisPresenceStore({
-      urls: settings.MESH_REDIS_URL,
+      urls: settings.redisUrls,
       shardCount: settings.MESH_SHARDS,
       leaseTtlMs: settings.MESH_LEASE_TTL_MS,
       clock,

@@ -21,7 +21,10 @@ export interface LaunchOptions {
   readonly timeoutMs?: number;
 }
 
-/** Resolves with the running process once its probe succeeds; a failed start is killed, awaited and explained. */
+/**
+ * Resolves with the running process once its probe succeeds; a failed start is killed, awaited and explained.
+ * The process does not keep ours alive.
+ */
 export async function launch(spec: ProcessSpec, options: LaunchOptions): Promise<ChildProcess> {
   const child = spawnLogged(spec, options);
   if (child.pid !== undefined) options.onSpawn?.(child.pid);
@@ -32,13 +35,14 @@ export async function launch(spec: ProcessSpec, options: LaunchOptions): Promise
     const tail = logTail(logFile(options.dir, spec.name));
     throw new Error(`${spec.name} did not start: ${messageOf(cause)}\n${tail}`, { cause });
   }
-  if (options.detached) child.unref();
+  child.unref();
   return child;
 }
 
 /** Signals the process and resolves when it is gone. */
 export function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (hasEnded(child)) return Promise.resolve();
+  child.ref();
   return new Promise((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());

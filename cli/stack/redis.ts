@@ -14,6 +14,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'notify-keyspace-events': 'Ex',
   'hash-max-listpack-value': '256',
   daemonize: 'no',
+  // A process list then shows whose it is.
+  'set-proc-title': 'no',
 };
 
 /** Any redis-server on PATH will do; without one, apt gets it if we may. */
