@@ -1,0 +1,158 @@
+/** The other parts in this process over their in-process adapters and real gRPC, with gateways to be added. */
+import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/app.ts';
+import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import { ConnectionRegistryServiceClient } from '../../gen/registry/v1/registry_service.ts';
+import { createFanout } from '../../fanout/app.ts';
+import { createGraph } from '../../graph/app.ts';
+import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
+import { announceThrough } from '../../graph/presence-announce.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import { createGrpcServer, type GrpcServer, type MountedService } from '../../lib/grpc/server.ts';
+import type { MessageBus } from '../../lib/kafka/bus.ts';
+import { createMemoryBus } from '../../lib/kafka/memory-bus.ts';
+import { createDisposer } from '../../lib/lifecycle.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { createPresence } from '../../presence/app.ts';
+import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
+import type { PresenceStore } from '../../store/presence-store.ts';
+import { open, type ConnectOptions, type EdgeClient } from '../support/edge-client.ts';
+import { eventually } from '../support/eventually.ts';
+
+export interface InProcessMeshOptions {
+  readonly leaseTtlMs?: number;
+  readonly closeGraceMs?: number;
+  /** Followers up to which a user is pushed; default 5,000. */
+  readonly maxFollowers?: number;
+}
+
+export interface InProcessMesh extends AsyncDisposable {
+  readonly store: PresenceStore;
+  readonly bus: MessageBus;
+  readonly graph: ClientPool<GraphServiceClient>;
+  readonly registry: ClientPool<ConnectionRegistryServiceClient>;
+  readonly presence: ClientPool<PresenceServiceClient>;
+  /** A gateway that is ready; closed with the mesh. */
+  addGateway(overrides?: Partial<GatewayOptions>): Promise<Gateway>;
+  befriend(userId: string, friendUserId: string): Promise<void>;
+  /** Stops presence's gRPC server, and starts it again on the same port. */
+  stopPresence(): Promise<void>;
+  startPresence(): Promise<void>;
+}
+
+export const logger = createLogger('test', 'silent');
+const HOST = '127.0.0.1';
+
+const serve = (services: readonly MountedService[], port = 0): Promise<GrpcServer> =>
+  createGrpcServer({ services, host: HOST, port, drainMs: 0, clock });
+
+export async function startInProcessMesh(
+  options: InProcessMeshOptions = {},
+): Promise<InProcessMesh> {
+  const { leaseTtlMs = 2000, closeGraceMs = 300, maxFollowers = 5000 } = options;
+  const disposer = createDisposer();
+  const bus = disposer.add(createMemoryBus({ clock }));
+  const store = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
+  const presencePart = disposer.add(
+    createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }),
+  );
+  let presenceServer: GrpcServer | undefined = await serve(presencePart.services);
+  const presencePort = presenceServer.port;
+  disposer.defer(async () => presenceServer?.[Symbol.asyncDispose]());
+  const addresses = [`${HOST}:${presencePort}`];
+  const presence = createClientPool({
+    service: PresenceServiceClient,
+    name: 'presence',
+    addresses,
+    clock,
+  });
+  const registry = createClientPool({
+    service: ConnectionRegistryServiceClient,
+    name: 'presence',
+    addresses,
+    clock,
+  });
+  disposer.defer(() => presence[Symbol.dispose]());
+  disposer.defer(() => registry[Symbol.dispose]());
+  const graphPart = disposer.add(
+    createGraph({
+      clock,
+      logger,
+      store: createMemoryGraphStore({ clock, maxFollowers }),
+      announce: announceThrough(presence),
+    }),
+  );
+  const graphServer = disposer.add(await serve(graphPart.services));
+  const graph = createClientPool({
+    service: GraphServiceClient,
+    name: 'graph',
+    addresses: [`${HOST}:${graphServer.port}`],
+    clock,
+  });
+  disposer.defer(() => graph[Symbol.dispose]());
+  disposer.add(
+    await createFanout({
+      clock,
+      logger,
+      store,
+      bus,
+      graph,
+      workerId: 'worker',
+      httpPort: undefined,
+    }),
+  );
+  return {
+    store,
+    bus,
+    graph,
+    registry,
+    presence,
+    async addGateway(overrides = {}) {
+      const gateway = disposer.add(
+        await createGateway({
+          clock,
+          logger,
+          bus,
+          presence,
+          registry,
+          graph,
+          httpPort: 0,
+          auth: { mode: 'dev' },
+          heartbeatIntervalMs: 300,
+          drainMs: 200,
+          ...overrides,
+        }),
+      );
+      await gateway.ready();
+      return gateway;
+    },
+    async befriend(userId, friendUserId) {
+      await graph.unary((client) => client.befriend, { userId, friendUserId });
+    },
+    async stopPresence() {
+      await presenceServer?.[Symbol.asyncDispose]();
+      presenceServer = undefined;
+    },
+    async startPresence() {
+      presenceServer = await serve(presencePart.services, presencePort);
+    },
+    [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
+  };
+}
+
+export const addressOf = (gateway: Gateway): string => `${HOST}:${gateway.port}`;
+
+/** A client that beats every 200 ms; resolves when its first snapshot is complete. */
+export async function join(
+  gateway: Gateway,
+  userId: string,
+  options: ConnectOptions = {},
+): Promise<EdgeClient> {
+  const client = open(addressOf(gateway), userId, { heartbeatMs: 200, ...options });
+  await eventually(() => {
+    if (client.closed) throw new Error(`closed with ${client.closed.code} ${client.closed.reason}`);
+    return client.frames.some(({ snapshot }) => snapshot?.last);
+  });
+  return client;
+}

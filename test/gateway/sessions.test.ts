@@ -1,0 +1,95 @@
+/** Sessions over real sockets, with real presence, graph and fanout behind them. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Gateway } from '../../gateway/app.ts';
+import { eventually } from '../support/eventually.ts';
+import { join, startInProcessMesh, type InProcessMesh } from './in-process-mesh.ts';
+
+let mesh: InProcessMesh;
+let east: Gateway;
+let west: Gateway;
+
+beforeAll(async () => {
+  mesh = await startInProcessMesh();
+  [east, west] = await Promise.all([
+    mesh.addGateway({ gatewayName: 'east' }),
+    mesh.addGateway({ gatewayName: 'west' }),
+  ]);
+});
+
+afterAll(async () => {
+  await mesh[Symbol.asyncDispose]();
+});
+
+test('friends on two gateways see each other come, change and go', async () => {
+  await mesh.befriend('alice', 'bob');
+  using alice = await join(east, 'alice');
+  expect(alice.frames[0]?.welcome).toMatchObject({ userId: 'alice', leaseTtl: '2s' });
+  expect(alice.statusOf('bob')).toBe('STATUS_OFFLINE');
+  const bob = await join(west, 'bob');
+  expect(bob.statusOf('alice')).toBe('STATUS_ONLINE');
+  await alice.sees('bob', 'STATUS_ONLINE');
+  bob.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await alice.sees('bob', 'STATUS_BUSY');
+  bob.send({ set_status: {} });
+  await alice.sees('bob', 'STATUS_ONLINE');
+  bob.send({ heartbeat: { activity: 'ACTIVITY_IDLE' } });
+  await alice.sees('bob', 'STATUS_AWAY');
+  bob.close();
+  await alice.sees('bob', 'STATUS_OFFLINE');
+  expect(alice.gaps).toBe(0);
+});
+
+test('a client that logs out is offline at once, and its connection closes', async () => {
+  await mesh.befriend('carol', 'dave');
+  using carol = await join(east, 'carol');
+  using dave = await join(west, 'dave');
+  await carol.sees('dave', 'STATUS_ONLINE');
+  dave.send({ logout: {} });
+  await carol.sees('dave', 'STATUS_OFFLINE');
+  expect(await dave.whenClosed()).toBe(1000);
+});
+
+test('a silent client goes offline at its deadline, and a heartbeat brings it back with a snapshot', async () => {
+  await mesh.befriend('erin', 'frank');
+  using erin = await join(east, 'erin');
+  using frank = await join(west, 'frank', { heartbeatMs: 3_600_000 });
+  await erin.sees('frank', 'STATUS_ONLINE');
+  await erin.sees('frank', 'STATUS_OFFLINE');
+  expect(frank.closed).toBeUndefined();
+  const welcomes = (): number => frank.frames.filter(({ welcome }) => welcome).length;
+  expect(welcomes()).toBe(1);
+  frank.send({ heartbeat: {} });
+  await erin.sees('frank', 'STATUS_ONLINE');
+  await eventually(() => welcomes() === 2);
+  const sessions = new Set(frank.frames.flatMap(({ welcome }) => welcome?.sessionId ?? []));
+  expect(sessions.size).toBe(1);
+  await eventually(() => frank.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+});
+
+test('a heartbeat is answered with the number of the last frame', async () => {
+  using client = await join(east, 'gina');
+  await eventually(() => client.frames.some(({ ack }) => ack));
+  const at = client.frames.findIndex(({ ack }) => ack);
+  expect(client.frames[at]?.n).toBe(client.frames[at - 1]?.n);
+});
+
+test('a resync sends the snapshot again, without a welcome', async () => {
+  await mesh.befriend('hana', 'ivan');
+  using hana = await join(east, 'hana');
+  hana.send({ resync: {} });
+  await eventually(() => hana.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  expect(hana.frames.filter(({ welcome }) => welcome)).toHaveLength(1);
+});
+
+test('an end of a friendship leaves both views, a block shows offline', async () => {
+  await mesh.befriend('jack', 'kate');
+  using jack = await join(east, 'jack');
+  using kate = await join(west, 'kate');
+  await jack.sees('kate', 'STATUS_ONLINE');
+  await mesh.graph.unary((c) => c.block, { userId: 'kate', blockedUserId: 'jack' });
+  await jack.sees('kate', 'STATUS_OFFLINE');
+  await mesh.graph.unary((c) => c.unblock, { userId: 'kate', blockedUserId: 'jack' });
+  await jack.sees('kate', 'STATUS_ONLINE');
+  await mesh.graph.unary((c) => c.unfriend, { userId: 'kate', friendUserId: 'jack' });
+  await eventually(() => !jack.view.has('kate') && !kate.view.has('jack'));
+});
