@@ -70,7 +70,8 @@ export function inspectionOf(userId: string, shard: number, raw: InspectRaw): In
   const [floor, holdMs, nowMs, outboxLength, state] = raw;
   const fields = fieldsOf(state);
   const status = (fields.get('status') ?? 'OFFLINE') as VisibleStatus;
-  const lastActive = status === 'OFFLINE' ? fields.get('last_active') : fields.get('beat');
+  const lastActive =
+    status === 'OFFLINE' ? fields.get('last_active') : fields.get('view')?.split('|')[0];
   const version = Math.max(Number(fields.get('version') ?? 0), floor);
   return {
     ...{ shard, floor, holdMs, nowMs, outboxLength },

@@ -2,45 +2,43 @@
 -- KEYS: meta (hash) [, state (hash), presence (string)]*
 -- ARGV: leaseTtl (ms) [, sessionId, age (ms), epoch]*
 -- Returns: floor, hold (ms), outcomes (a letter a session: O ok, U unknown, L lapsed, C closed, E epoch)
--- Writes: of a session extended, its record and the user's beat and latest; the presence key
+-- Writes: of a session extended, its record, the user's view and the presence key
 
+local call, match, max = redis.call, string.match, math.max
 local shard = enter(KEYS[1])
 local ttl = tonumber(ARGV[1])
 
 -- The deadlines index stays as it is: its score, now too early, costs one look a lease.
-local function extend(state, presence, field, session, user)
-  local beat, latest = math.max(session.beat, user.beat), math.max(session.deadline, user.latest)
-  local record = session.beat .. '|' .. session.deadline .. '|' .. session.rest
-  redis.call('HSET', state, field, record, 'beat', beat, 'latest', latest)
-  local last_active = beat
-  if user.status == 'OFFLINE' then last_active = redis.call('HGET', state, 'last_active') or 0 end
-  local value = '{"status":"' .. user.status .. '","last_active":' .. last_active .. ',"server_ids":' .. user.servers .. '}'
-  redis.call('SET', presence, value, 'PXAT', latest)
+local function extend(state, presence, field, beat, deadline, rest, view)
+  local seen, latest, status, servers = match(view, '^(%d+)|(%d+)|(%u+)|(.*)$')
+  local own = digits(deadline)
+  local record = digits(beat) .. '|' .. own .. '|' .. rest
+  seen = digits(max(beat, tonumber(seen)))
+  latest = deadline >= tonumber(latest) and own or latest
+  call('HSET', state, field, record, 'view', view_of(seen, latest, status, servers))
+  local last_active = seen
+  if status == 'OFFLINE' then last_active = call('HGET', state, 'last_active') or 0 end
+  call('SET', presence, presence_of(status, last_active, servers), 'PXAT', latest)
 end
 
-local function beat_session(state, presence, session_id, age, epoch)
-  local field = 's:' .. session_id
-  local stored = redis.call('HMGET', state, field, 'status', 'beat', 'latest', 'servers')
+local function beat_session(state, presence, field, age, epoch)
+  local stored = call('HMGET', state, field, 'view')
   if not stored[1] then return 'U' end
-  local beat, deadline, rest = string.match(stored[1], '^(%d+)|(%d+)|(.*)$')
-  local own_epoch, closing = string.match(rest, '^(%d+)|(%d)|')
+  local beat, deadline, rest, own_epoch, closing = match(stored[1], '^(%d+)|(%d+)|((%d+)|(%d).*)$')
   beat, deadline = tonumber(beat), tonumber(deadline)
   if closing == '1' then return 'C' end
   if not is_alive(shard, deadline) then return 'L' end
   if tonumber(own_epoch) < epoch then return 'E' end
   local heard = shard.now - age
-  if heard <= beat and heard + ttl <= deadline then return 'O' end
-  local session = { beat = math.max(beat, heard), deadline = math.max(deadline, heard + ttl), rest = rest }
-  extend(state, presence, field, session, {
-    status = stored[2] or 'OFFLINE', beat = tonumber(stored[3]) or 0, latest = tonumber(stored[4]) or 0,
-    servers = stored[5] or '[]',
-  })
+  if heard > beat or heard + ttl > deadline then
+    extend(state, presence, field, max(beat, heard), max(deadline, heard + ttl), rest, stored[2])
+  end
   return 'O'
 end
 
 local outcomes = {}
 for i = 1, (#KEYS - 1) / 2 do
-  local age, epoch = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
-  outcomes[i] = beat_session(KEYS[2 * i], KEYS[2 * i + 1], ARGV[3 * i - 1], age, epoch)
+  local field, age, epoch = 's:' .. ARGV[3 * i - 1], tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
+  outcomes[i] = beat_session(KEYS[2 * i], KEYS[2 * i + 1], field, age, epoch)
 end
 return { shard.floor, hold_ms(shard), table.concat(outcomes) }

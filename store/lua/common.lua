@@ -1,6 +1,11 @@
 -- Prelude of every script: the shard at this moment. The loader puts the constants of store/timing.ts before it.
 --
--- Numbers: milliseconds have 13 digits, which Lua joins to strings and Redis takes as arguments without loss.
+-- Numbers: milliseconds have 13 digits, which Lua joins to strings and Redis takes as arguments without loss. Where
+-- it is hot, `digits` makes the string, once: as an integer, five times as fast.
+
+local function digits(ms)
+  return string.format('%d', ms)
+end
 
 -- Redis's clock, ms since the epoch. Keys expire inside a script by another one, frozen when the script began.
 local function now_ms()
@@ -40,4 +45,14 @@ end
 -- A session is alive at the very millisecond of its deadline, as a key of Redis is.
 local function is_alive(shard, deadline)
   return deadline >= shard.now or is_held(shard)
+end
+
+-- What the user's hash keeps of the live sessions together; see user.lua.
+local function view_of(beat, latest, status, servers)
+  return beat .. '|' .. latest .. '|' .. status .. '|' .. servers
+end
+
+-- What others read of a user with a live session.
+local function presence_of(status, last_active, servers)
+  return '{"status":"' .. status .. '","last_active":' .. last_active .. ',"server_ids":' .. servers .. '}'
 end

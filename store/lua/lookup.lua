@@ -7,11 +7,12 @@
 local shard = enter(KEYS[1])
 local reply = { shard.floor, hold_ms(shard) }
 for i = 2, #KEYS do
-  local stored = redis.call('HMGET', KEYS[i], 'status', 'version', 'beat', 'last_active')
-  local status = stored[1] or 'OFFLINE'
+  local stored = redis.call('HMGET', KEYS[i], 'status', 'version', 'last_active', 'view')
+  local status, last_active = stored[1] or 'OFFLINE', stored[3]
+  if status ~= 'OFFLINE' then last_active = string.match(stored[4], '^%d+') end
   local n = #reply
   reply[n + 1] = status
   reply[n + 2] = math.max(tonumber(stored[2]) or 0, shard.floor)
-  reply[n + 3] = tonumber(status == 'OFFLINE' and stored[4] or stored[3]) or 0
+  reply[n + 3] = tonumber(last_active) or 0
 end
 return reply

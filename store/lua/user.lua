@@ -1,9 +1,11 @@
 -- Prelude of the scripts that change a user: load, settle (over Lua tables, nothing is written), save.
 --
 -- A user is a hash:
---   status version last_active beat   what is settled; last_active is the beat frozen while OFFLINE
+--   status version last_active        what is settled; last_active is the beat when the user went OFFLINE
 --   chosen chosen_at revision         the user's choice and the graph revision
---   latest servers                    only while there are sessions: what a beat needs to renew the presence key
+--   view                              only with sessions: last beat|latest deadline|status|servers (JSON), all that a
+--                                     heartbeat needs to renew the presence key
+--   beat                              only without: the last beat
 --   logged log:0 … log:7              how many transitions there were, and the last of them, in a ring
 --   s:<session id>                    beat|deadline|epoch|closing|activity|gateway|trace|device
 
@@ -41,10 +43,11 @@ local function load_user(id, state)
       fields[field] = all[i + 1]
     end
   end
+  local newest = fields.view and string.match(fields.view, '^%d+') or fields.beat
   return {
-    id = id, known = #all > 0, had_sessions = fields.latest ~= nil, sessions = sessions,
+    id = id, had_sessions = fields.view ~= nil, sessions = sessions,
     status = fields.status or 'OFFLINE', version = tonumber(fields.version) or 0,
-    last_active = tonumber(fields.last_active) or 0, beat = tonumber(fields.beat) or 0,
+    last_active = tonumber(fields.last_active) or 0, beat = tonumber(newest) or 0,
     chosen = fields.chosen or '', chosen_at = tonumber(fields.chosen_at) or 0,
     revision = fields.revision or '0', logged = tonumber(fields.logged) or 0,
     writes = {}, drops = {}, news = {},
@@ -62,9 +65,7 @@ local function last_active(user)
 end
 
 local function see_beat(user, beat)
-  if beat <= user.beat then return end
-  user.beat = beat
-  put(user, 'beat', beat)
+  user.beat = math.max(user.beat, beat)
 end
 
 local function drop_session(user, session)
@@ -178,21 +179,17 @@ end
 
 local function save_present(keys, user, sum)
   local servers = #sum.gateways > 0 and '["' .. table.concat(sum.gateways, '","') .. '"]' or '[]'
-  put(user, 'latest', sum.latest)
-  put(user, 'servers', servers)
+  put(user, 'view', view_of(user.beat, sum.latest, user.status, servers))
   save_state(keys, user)
   if not user.had_sessions then redis.call('PERSIST', keys.state) end
   redis.call('ZADD', keys.deadlines, sum.earliest, user.id)
-  local value = '{"status":"' .. user.status .. '","last_active":' .. last_active(user) .. ',"server_ids":' .. servers .. '}'
-  redis.call('SET', keys.presence, value, 'PXAT', sum.latest)
+  redis.call('SET', keys.presence, presence_of(user.status, last_active(user), servers), 'PXAT', sum.latest)
 end
 
 -- Touching a key whose time is up makes Redis expire and announce it. By the frozen clock it may not be up yet.
 local function save_absent(keys, user)
-  if user.had_sessions then
-    user.drops[#user.drops + 1] = 'latest'
-    user.drops[#user.drops + 1] = 'servers'
-  end
+  if user.had_sessions then user.drops[#user.drops + 1] = 'view' end
+  if user.beat > 0 then put(user, 'beat', user.beat) end
   save_state(keys, user)
   redis.call('PEXPIRE', keys.state, FORGET_MS)
   redis.call('ZREM', keys.deadlines, user.id)
