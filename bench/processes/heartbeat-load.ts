@@ -1,5 +1,5 @@
 /** Sockets that beat: the clients of bench/heartbeats.ts, in a process whose CPU is not counted. */
-import { ClientFrame } from '../../gen/edge/v1/frames.ts';
+import { ClientFrame, ServerFrame } from '../../gen/edge/v1/frames.ts';
 import { Activity } from '../../gen/presence/v1/presence_service.ts';
 import { systemClock as clock, type Timer } from '../../lib/clock.ts';
 import { openFleet, type Fleet, type FleetOptions } from '../support/fleet.ts';
@@ -33,8 +33,8 @@ const BEAT = encodeMessage(
     frame: { $case: 'heartbeat', value: { activity: Activity.ACTIVITY_UNSPECIFIED } },
   }).finish(),
 );
-/** ServerFrame.ack, empty, is field 7: these are a frame's last two bytes. */
-const ACK = [0x3a, 0x00] as const;
+/** What a frame with an ack ends with; its running number comes before. */
+const ACK = ServerFrame.encode({ n: 0n, frame: { $case: 'ack', value: {} } }).finish();
 const GIVE_UP_MS = 5_000;
 const POLL_MS = 20;
 
