@@ -1,16 +1,7 @@
 /** What a client that does not keep up is still to be told: of each subject the newest only. */
 import type { Presence } from '../gen/presence/v1/presence.ts';
-import type { SharedFrame } from './frames.ts';
 import type { ServerMessage } from './server-frames.ts';
-
-/** One subject as a viewer sees it now. */
-export interface SubjectChange {
-  readonly subjectUserId: string;
-  /** undefined: the viewer does not see the subject any more. */
-  readonly presence: Presence | undefined;
-  /** The same, as a frame. */
-  readonly frame: SharedFrame;
-}
+import type { SubjectChange } from './subject-change.ts';
 
 /** Presences in one frame. */
 export const MAX_PRESENCES = 500;

@@ -9,10 +9,9 @@ import { messageOf } from '../lib/errors.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
-import type { SubjectChange } from './backlog.ts';
 import { createMarker } from './marker.ts';
 import type { Session } from './session.ts';
-import { changeOf } from './watches.ts';
+import { changeOf, type SubjectChange } from './subject-change.ts';
 
 export interface DeliveriesOptions {
   readonly gatewayId: string;

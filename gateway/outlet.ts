@@ -4,10 +4,11 @@
  */
 import type { Presence } from '../gen/presence/v1/presence.ts';
 import type { Clock } from '../lib/clock.ts';
-import { Backlog, MAX_PRESENCES, type SubjectChange } from './backlog.ts';
+import { Backlog, MAX_PRESENCES } from './backlog.ts';
 import type { CloseCode } from './close-codes.ts';
 import type { ServerMessage } from './server-frames.ts';
 import type { Sink } from './sink.ts';
+import type { SubjectChange } from './subject-change.ts';
 
 export class Outlet {
   readonly #sink: Sink;

@@ -9,10 +9,8 @@ import { Mode, type Presence } from '../gen/presence/v1/presence.ts';
 import type { Contact } from '../gen/graph/v1/graph_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { SubjectChange } from './backlog.ts';
 import { invalidField } from './frame-error.ts';
-import { SharedFrame } from './frames.ts';
-import type { Session } from './session.ts';
+import { changeOf, type SubjectChange } from './subject-change.ts';
 import type { Upstreams } from './upstreams.ts';
 import { asSeen } from './views.ts';
 
@@ -23,6 +21,14 @@ export interface Watch {
   isChecked: boolean;
 }
 
+/** A viewer, as far as watching goes. */
+export interface Viewer {
+  readonly userId: string;
+  /** By subject; kept here, changed by Watches only. */
+  watching: Map<string, Watch> | undefined;
+  deliver(change: SubjectChange): void;
+}
+
 export interface WatchesOptions {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
@@ -30,17 +36,17 @@ export interface WatchesOptions {
 }
 
 export interface Watches extends Disposable {
-  /** @throws FrameError when the session would watch too many. */
-  watch(session: Session, userIds: readonly string[]): void;
-  unwatch(session: Session, userIds: readonly string[]): void;
-  /** Something was delivered to a session that watches. */
-  delivered(session: Session, subjectUserId: string): void;
+  /** @throws FrameError when the viewer would watch too many. */
+  watch(viewer: Viewer, userIds: readonly string[]): void;
+  unwatch(viewer: Viewer, userIds: readonly string[]): void;
+  /** Something was delivered to a viewer that watches. */
+  delivered(viewer: Viewer, subjectUserId: string): void;
   /** The session is over. */
-  drop(session: Session): void;
+  drop(viewer: Viewer): void;
 }
 
 interface Subject {
-  readonly viewers: Set<Session>;
+  readonly viewers: Set<Viewer>;
   /** Version told last. */
   version: bigint;
 }
@@ -50,49 +56,49 @@ const MAX_WATCHED = 200;
 
 export function createWatches({ upstreams, clock, logger }: WatchesOptions): Watches {
   const subjects = new Map<string, Subject>();
-  const unchecked = new Set<Session>();
+  const unchecked = new Set<Viewer>();
   let isPolling = false;
 
-  const leave = (session: Session, userId: string): void => {
-    session.watching?.delete(userId);
+  const leave = (viewer: Viewer, userId: string): void => {
+    viewer.watching?.delete(userId);
     const subject = subjects.get(userId);
-    subject?.viewers.delete(session);
+    subject?.viewers.delete(viewer);
     if (subject?.viewers.size === 0) subjects.delete(userId);
   };
 
-  const begin = (session: Session, userId: string): void => {
-    session.watching ??= new Map();
-    session.watching.set(userId, { isPolled: false, isChecked: false });
+  const begin = (viewer: Viewer, userId: string): void => {
+    viewer.watching ??= new Map();
+    viewer.watching.set(userId, { isPolled: false, isChecked: false });
     const subject = subjects.get(userId);
-    if (subject) subject.viewers.add(session);
-    else subjects.set(userId, { viewers: new Set([session]), version: 0n });
+    if (subject) subject.viewers.add(viewer);
+    else subjects.set(userId, { viewers: new Set([viewer]), version: 0n });
   };
 
-  /** Asks what the session may see of what it watches, and tells it how that is now. */
-  const check = async (session: Session): Promise<void> => {
-    const asked = [...(session.watching ?? [])].filter(([, watch]) => !watch.isChecked);
+  /** Asks what the viewer may see of what it watches, and tells it how that is now. */
+  const check = async (viewer: Viewer): Promise<void> => {
+    const asked = [...(viewer.watching ?? [])].filter(([, watch]) => !watch.isChecked);
     if (asked.length === 0) return;
-    unchecked.add(session);
+    unchecked.add(viewer);
     const userIds = asked.map(([userId]) => userId);
     const [contacts, { presences }] = await Promise.all([
-      upstreams.visible(session.userId, userIds),
+      upstreams.visible(viewer.userId, userIds),
       upstreams.presences(userIds),
     ]);
     const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
     asked.forEach(([userId, watch], i) => {
       // Since then it has been left, or something was delivered that makes it ask again.
-      if (session.watching?.get(userId) !== watch) return;
+      if (viewer.watching?.get(userId) !== watch) return;
       watch.isChecked = true;
       const change = seenAs(userId, contactOf.get(userId), presences[i]);
       watch.isPolled = isPulled(contactOf.get(userId));
-      if (!change.presence) leave(session, userId);
-      session.deliver(change);
+      if (!change.presence) leave(viewer, userId);
+      viewer.deliver(change);
     });
-    unchecked.delete(session);
+    unchecked.delete(viewer);
   };
 
-  const checkSoon = (session: Session): void => {
-    check(session).catch((error: unknown) => logger.debug({ err: error }, 'a watch waits'));
+  const checkSoon = (viewer: Viewer): void => {
+    check(viewer).catch((error: unknown) => logger.debug({ err: error }, 'a watch waits'));
   };
 
   const poll = async (): Promise<void> => {
@@ -113,34 +119,34 @@ export function createWatches({ upstreams, clock, logger }: WatchesOptions): Wat
   const tick = async (): Promise<void> => {
     if (isPolling) return;
     isPolling = true;
-    for (const session of unchecked) checkSoon(session);
+    for (const viewer of unchecked) checkSoon(viewer);
     await poll().catch((error: unknown) => logger.debug({ err: error }, 'no look-up of watched'));
     isPolling = false;
   };
   const timer = clock.every(INTERVAL_MS, () => void tick());
 
   return {
-    watch(session, userIds) {
-      const added = userIds.filter((userId) => !session.watching?.has(userId));
-      const total = (session.watching?.size ?? 0) + new Set(added).size;
+    watch(viewer, userIds) {
+      const added = userIds.filter((userId) => !viewer.watching?.has(userId));
+      const total = (viewer.watching?.size ?? 0) + new Set(added).size;
       if (total > MAX_WATCHED) {
         const problem = `that would make ${total} watched; at most ${MAX_WATCHED} at a time, unwatch some`;
         throw invalidField('watch.userIds', problem);
       }
-      for (const userId of added) begin(session, userId);
-      checkSoon(session);
+      for (const userId of added) begin(viewer, userId);
+      checkSoon(viewer);
     },
-    unwatch(session, userIds) {
-      for (const userId of userIds) leave(session, userId);
+    unwatch(viewer, userIds) {
+      for (const userId of userIds) leave(viewer, userId);
     },
-    delivered(session, subjectUserId) {
-      if (!session.watching?.has(subjectUserId)) return;
-      begin(session, subjectUserId);
-      checkSoon(session);
+    delivered(viewer, subjectUserId) {
+      if (!viewer.watching?.has(subjectUserId)) return;
+      begin(viewer, subjectUserId);
+      checkSoon(viewer);
     },
-    drop(session) {
-      unchecked.delete(session);
-      for (const userId of [...(session.watching?.keys() ?? [])]) leave(session, userId);
+    drop(viewer) {
+      unchecked.delete(viewer);
+      for (const userId of [...(viewer.watching?.keys() ?? [])]) leave(viewer, userId);
     },
     [Symbol.dispose]: () => timer.cancel(),
   };
@@ -149,16 +155,9 @@ export function createWatches({ upstreams, clock, logger }: WatchesOptions): Wat
 const isPulled = (contact: Contact | undefined): boolean =>
   contact !== undefined && contact.mode === Mode.MODE_PULL && !contact.hidden;
 
-const isAnyPolled = (viewers: ReadonlySet<Session>, userId: string): boolean =>
+const isAnyPolled = (viewers: ReadonlySet<Viewer>, userId: string): boolean =>
   [...viewers].some((viewer) => viewer.watching?.get(userId)?.isPolled);
 
 function seenAs(userId: string, contact: Contact | undefined, presence: Presence | undefined) {
   return changeOf(userId, contact && presence && asSeen(contact, presence));
-}
-
-export function changeOf(subjectUserId: string, presence: Presence | undefined): SubjectChange {
-  const frame = presence
-    ? new SharedFrame({ $case: 'update', value: { presences: [presence] } })
-    : new SharedFrame({ $case: 'removed', value: { userIds: [subjectUserId] } });
-  return { subjectUserId, presence, frame };
 }
