@@ -7,7 +7,7 @@
 local ttl, kind, user_id, trace, session_id, gateway, device, activity, epoch, age, chosen, choice_age, grace, revision, only =
   unpack(ARGV)
 ttl, epoch, age, grace = tonumber(ttl), tonumber(epoch), tonumber(age), tonumber(grace)
-local keys = { deadlines = KEYS[2], outbox = KEYS[3], bell = KEYS[4], state = KEYS[5], presence = KEYS[6] }
+local keys = { deadlines = KEYS[2], outbox = KEYS[3], state = KEYS[5], presence = KEYS[6] }
 local shard = enter(KEYS[1])
 local user = load_user(user_id, keys.state)
 
@@ -81,7 +81,7 @@ if kind == 'announce' then
   next_version(shard, user)
   tell(shard, user, cause, only, trace)
 end
-save(shard, keys, user, sum)
+if save(shard, keys, user, sum) then ring(KEYS[4]) end
 
 return {
   shard.floor, hold_ms(shard), user.status, math.max(user.version, shard.floor), last_active(user),

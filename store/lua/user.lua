@@ -26,7 +26,7 @@ end
 
 local function put_session(user, session)
   put(user, 's:' .. session.id, table.concat({
-    session.beat, session.deadline, session.epoch, session.closing and 1 or 0,
+    digits(session.beat), digits(session.deadline), session.epoch, session.closing and 1 or 0,
     session.activity, session.gateway, session.trace, session.device,
   }, '|'))
 end
@@ -45,7 +45,7 @@ local function load_user(id, state)
   end
   local newest = fields.view and string.match(fields.view, '^%d+') or fields.beat
   return {
-    id = id, had_sessions = fields.view ~= nil, sessions = sessions,
+    id = id, view = fields.view, sessions = sessions,
     status = fields.status or 'OFFLINE', version = tonumber(fields.version) or 0,
     last_active = tonumber(fields.last_active) or 0, beat = tonumber(newest) or 0,
     chosen = fields.chosen or '', chosen_at = tonumber(fields.chosen_at) or 0,
@@ -133,18 +133,18 @@ end
 
 local function next_version(shard, user)
   user.version = math.max(user.version + 1, shard.floor + 1, shard.now)
-  put(user, 'version', user.version)
+  put(user, 'version', digits(user.version))
 end
 
 local function tell(shard, user, cause, only, trace)
   user.news[#user.news + 1] = {
-    'user', user.id, 'status', user.status, 'version', user.version, 'last_active', last_active(user),
-    'cause', cause, 'at', shard.now, 'revision', user.revision, 'only', only, 'trace', trace,
+    'user', user.id, 'status', user.status, 'version', digits(user.version), 'last_active', digits(last_active(user)),
+    'cause', cause, 'at', digits(shard.now), 'revision', user.revision, 'only', only, 'trace', trace,
   }
 end
 
 local function log(shard, user, cause, trace)
-  local record = { shard.now, user.status, user.version, cause, trace }
+  local record = { digits(shard.now), user.status, digits(user.version), cause, trace }
   put(user, 'log:' .. user.logged % LOG_LENGTH, table.concat(record, '|'))
   user.logged = user.logged + 1
   put(user, 'logged', user.logged)
@@ -155,7 +155,7 @@ local function transition(shard, user, status, cause, trace)
   put(user, 'status', status)
   if status == 'OFFLINE' then
     user.last_active = user.beat
-    put(user, 'last_active', user.beat)
+    put(user, 'last_active', digits(user.beat))
   end
   next_version(shard, user)
   log(shard, user, cause, trace)
@@ -177,34 +177,43 @@ local function save_state(keys, user)
   if #user.drops > 0 then redis.call('HDEL', keys.state, unpack(user.drops)) end
 end
 
+-- A mere look mostly finds everything as it was: then only the index moves.
 local function save_present(keys, user, sum)
   local servers = #sum.gateways > 0 and '["' .. table.concat(sum.gateways, '","') .. '"]' or '[]'
-  put(user, 'view', view_of(user.beat, sum.latest, user.status, servers))
+  local view = view_of(digits(user.beat), digits(sum.latest), user.status, servers)
+  local is_new = view ~= user.view
+  if is_new then put(user, 'view', view) end
   save_state(keys, user)
-  if not user.had_sessions then redis.call('PERSIST', keys.state) end
-  redis.call('ZADD', keys.deadlines, sum.earliest, user.id)
-  redis.call('SET', keys.presence, presence_of(user.status, last_active(user), servers), 'PXAT', sum.latest)
+  if not user.view then redis.call('PERSIST', keys.state) end
+  redis.call('ZADD', keys.deadlines, digits(sum.earliest), user.id)
+  if is_new then
+    redis.call('SET', keys.presence, presence_of(user.status, digits(last_active(user)), servers), 'PXAT', digits(sum.latest))
+  end
 end
 
 -- Touching a key whose time is up makes Redis expire and announce it. By the frozen clock it may not be up yet.
 local function save_absent(keys, user)
-  if user.had_sessions then user.drops[#user.drops + 1] = 'view' end
-  if user.beat > 0 then put(user, 'beat', user.beat) end
+  if user.view then user.drops[#user.drops + 1] = 'view' end
+  if user.beat > 0 then put(user, 'beat', digits(user.beat)) end
   save_state(keys, user)
   redis.call('PEXPIRE', keys.state, FORGET_MS)
   redis.call('ZREM', keys.deadlines, user.id)
   if redis.call('EXISTS', keys.presence) == 1 then redis.call('DEL', keys.presence) end
 end
 
--- A hold keeps everything out of the outbox: whoever looks after it sees the result.
+-- A hold keeps everything out of the outbox: whoever looks after it sees the result. Returns whether the bell is due.
 local function save_news(shard, keys, user)
-  if is_held(shard) or #user.news == 0 then return end
+  if is_held(shard) or #user.news == 0 then return false end
   for _, entry in ipairs(user.news) do redis.call('XADD', keys.outbox, '*', unpack(entry)) end
-  redis.call('SPUBLISH', keys.bell, '')
+  return true
 end
 
--- keys: deadlines, outbox, bell, state, presence
+-- keys: deadlines, outbox, state, presence
 local function save(shard, keys, user, sum)
   if sum then save_present(keys, user, sum) else save_absent(keys, user) end
-  save_news(shard, keys, user)
+  return save_news(shard, keys, user)
+end
+
+local function ring(bell)
+  redis.call('SPUBLISH', bell, '')
 end

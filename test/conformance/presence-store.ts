@@ -1,7 +1,20 @@
 /** What every adapter of the PresenceStore port does, as a function of a factory. Real time, real servers. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Beat, Change, OutboxEntry, PresenceStore } from '../../store/presence-store.ts';
+import type { Beat, PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
+import {
+  beat,
+  beatOne,
+  choose,
+  close,
+  lookAtDue,
+  newUser,
+  open,
+  outboxOf,
+  settledOf,
+  sweep,
+  untilNoHold,
+} from '../support/presence-store.ts';
 
 export interface StoreOptions {
   readonly leaseTtlMs: number;
@@ -15,60 +28,6 @@ export type OpenStore = (options: StoreOptions) => Promise<PresenceStore>;
 const HOLD_MS = 100;
 const SHORT_LEASE_MS = 600;
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-
-let names = 0;
-/** Of a user that no other test knows. */
-const newUser = (): string => `user-${++names}`;
-
-type Open = Extract<Change, { kind: 'open' }>;
-const open = (userId: string, more: Partial<Open> = {}): Open => ({
-  kind: 'open',
-  ...{ userId, sessionId: `${userId}/1`, gatewayId: 'gw-1', device: 'phone', activity: 'ONLINE' },
-  ...{ epoch: 0, ageMs: 0, trace: '' },
-  ...more,
-});
-const choose = (userId: string, chosen: Extract<Change, { kind: 'choose' }>['chosen']): Change => ({
-  ...{ kind: 'choose', userId, chosen, trace: '' },
-});
-const close = (userId: string, sessionId: string, graceMs: number): Change => ({
-  ...{ kind: 'close', userId, sessionId, graceMs, trace: '' },
-});
-const beat = (userId: string, more: Partial<Beat> = {}): Beat => ({
-  ...{ userId, sessionId: `${userId}/1`, ageMs: 0, epoch: 0, ...more },
-});
-
-const sweep = async (store: PresenceStore, shard: number, limit = 1_000) => {
-  const reply = await store.sweep({ shard, owner: 'test', ownerTtlMs: 10_000, limit });
-  if (!reply.owned) throw new Error('another worker owns the shard');
-  return reply;
-};
-
-async function outboxOf(store: PresenceStore, userId: string): Promise<OutboxEntry[]> {
-  const { outbox } = await sweep(store, store.shardOf(userId));
-  return outbox.filter((entry) => entry.settled.userId === userId);
-}
-
-const statusOf = async (store: PresenceStore, userId: string) => {
-  const [settled] = (await store.lookup(store.shardOf(userId), [userId])).settled;
-  return settled!;
-};
-
-const beatOne = async (store: PresenceStore, one: Beat) =>
-  (await store.beat(store.shardOf(one.userId), [one])).outcomes[0];
-
-/** What the owner of a shard does: look at whoever is due. */
-async function lookAtDue(store: PresenceStore, userId: string): Promise<readonly string[]> {
-  const shard = store.shardOf(userId);
-  const { due } = await sweep(store, shard);
-  await store.look(shard, due);
-  return due;
-}
-
-async function untilNoHold(store: PresenceStore): Promise<void> {
-  for (let shard = 0; shard < store.shardCount; shard++) {
-    await eventually(async () => (await store.lookup(shard, [])).holdMs === 0);
-  }
-}
 
 export function presenceStoreConformance(openStore: OpenStore): void {
   const useStore = (options: StoreOptions): (() => PresenceStore) => {
@@ -96,12 +55,12 @@ export function presenceStoreConformance(openStore: OpenStore): void {
 
     test('opening makes ONLINE, routes, and one entry in the outbox', async () => {
       const userId = newUser();
-      const before = await statusOf(store(), userId);
+      const before = await settledOf(store(), userId);
       const reply = await store().change(open(userId, { trace: TRACE }));
       expect(reply).toMatchObject({ sessionAlive: true, graphRevision: '0', chosen: undefined });
       expect(reply.settled).toMatchObject({ userId, status: 'ONLINE' });
       expect(reply.settled.version).toBeGreaterThan(before.version);
-      expect(await statusOf(store(), userId)).toEqual(reply.settled);
+      expect(await settledOf(store(), userId)).toEqual(reply.settled);
       expect(await store().routes([userId, newUser(), userId])).toEqual([['gw-1'], [], ['gw-1']]);
       const [entry, ...rest] = await outboxOf(store(), userId);
       expect(rest).toEqual([]);
@@ -125,7 +84,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       await store().change(choose(userId, 'BUSY'));
       const seen = await store().inspect(userId);
       expect(seen).toMatchObject({ shard: store().shardOf(userId), chosen: 'BUSY' });
-      expect(seen.settled).toEqual(await statusOf(store(), userId));
+      expect(seen.settled).toEqual(await settledOf(store(), userId));
       expect(seen.sessions).toMatchObject([
         { sessionId: `${userId}/1`, gatewayId: 'gw-1', device: 'a|b', epoch: 0, trace: TRACE },
         { sessionId: 'second', activity: 'AWAY', epoch: 3, closing: false },
@@ -171,10 +130,10 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const remaining = async () => (await store().inspect(userId)).sessions[0]!.remainingMs;
       expect(await remaining()).toBeLessThanOrEqual(30_000);
       await beatOne(store(), beat(userId, { ageMs: 10_000 }));
-      const { lastActiveMs } = await statusOf(store(), userId);
+      const { lastActiveMs } = await settledOf(store(), userId);
       expect(await remaining()).toBeGreaterThan(40_000);
       expect(await beatOne(store(), beat(userId, { ageMs: 25_000 }))).toBe('OK');
-      expect((await statusOf(store(), userId)).lastActiveMs).toBe(lastActiveMs);
+      expect((await settledOf(store(), userId)).lastActiveMs).toBe(lastActiveMs);
       expect(await remaining()).toBeGreaterThan(40_000);
     });
 
@@ -190,12 +149,12 @@ export function presenceStoreConformance(openStore: OpenStore): void {
     test('the status of several devices is the best, that of a dead one is gone', async () => {
       const userId = newUser();
       await store().change(open(userId, { activity: 'AWAY' }));
-      expect((await statusOf(store(), userId)).status).toBe('AWAY');
+      expect((await settledOf(store(), userId)).status).toBe('AWAY');
       await store().change(open(userId, { sessionId: 'second', gatewayId: 'gw-2' }));
-      expect((await statusOf(store(), userId)).status).toBe('ONLINE');
+      expect((await settledOf(store(), userId)).status).toBe('ONLINE');
       expect(await store().routes([userId])).toEqual([['gw-1', 'gw-2']]);
       await store().change(close(userId, 'second', 0));
-      expect((await statusOf(store(), userId)).status).toBe('AWAY');
+      expect((await settledOf(store(), userId)).status).toBe('AWAY');
       expect(await store().routes([userId])).toEqual([['gw-1']]);
       const causes = (await outboxOf(store(), userId)).map(({ cause }) => cause);
       expect(causes).toEqual(['OPENED', 'OPENED', 'LOGOUT']);
@@ -241,7 +200,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect(settled.status).toBe('OFFLINE');
       expect(await beatOne(store(), beat(userId))).toBe('OK');
       await store().change(open(userId, { sessionId: 'second' }));
-      expect(await statusOf(store(), userId)).toEqual(settled);
+      expect(await settledOf(store(), userId)).toEqual(settled);
       expect(await store().routes([userId])).toEqual([['gw-1']]);
       const { settled: back } = await store().change(choose(userId, undefined));
       expect(back.status).toBe('ONLINE');
@@ -305,15 +264,21 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect((await sweep(store(), shard)).outboxLength).toBe(outboxLength - 1);
       const left = (await outboxOf(store(), userId)).map(({ settled }) => settled.status);
       expect(left).toEqual(['ONLINE', 'AWAY']);
-      const { outbox } = await sweep(store(), shard, 1);
-      expect(outbox).toHaveLength(1);
+      const { outbox: one } = await sweep(store(), shard, 1);
+      expect(one).toHaveLength(1);
+      const request = { shard, owner: 'test', ownerTtlMs: 10_000, limit: 1_000 };
+      const next = await store().sweep({ ...request, outboxAfter: one[0]!.entryId });
+      expect(next).toMatchObject({ outboxLength: outboxLength - 1 });
+      if (!next.owned) throw new Error('not owned');
+      expect([...one, ...next.outbox]).toEqual((await sweep(store(), shard)).outbox);
+      expect(await store().sweep({ ...request, outboxLimit: 0 })).toMatchObject({ outbox: [] });
     });
 
     test('looking at those who are fine changes nothing', async () => {
       const userId = newUser();
       const { settled } = await store().change(open(userId));
       await store().look(store().shardOf(userId), [userId, newUser(), userId]);
-      expect(await statusOf(store(), userId)).toEqual(settled);
+      expect(await settledOf(store(), userId)).toEqual(settled);
       expect(await store().routes([userId])).toEqual([['gw-1']]);
     });
 
@@ -368,7 +333,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const announce = { kind: 'announce', userId, only: [], trace: '' } as const;
       const bad = store().change({ ...announce, graphRevision: '1.5' });
       await expect(bad).rejects.toThrow('graphRevision "1.5"');
-      expect((await statusOf(store(), userId)).status).toBe('OFFLINE');
+      expect((await settledOf(store(), userId)).status).toBe('OFFLINE');
     });
 
     test('in-process and Redis alike, settings are fine', async () => {
@@ -385,7 +350,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const listening = await store().listen({ onExpired: (id) => void expired.push(id) });
       const { settled } = await store().change(open(userId, { trace: TRACE }));
       await eventually(async () => (await lookAtDue(store(), userId)).includes(userId));
-      const gone = await statusOf(store(), userId);
+      const gone = await settledOf(store(), userId);
       expect(gone).toMatchObject({ status: 'OFFLINE', lastActiveMs: settled.lastActiveMs });
       const [, entry] = await outboxOf(store(), userId);
       expect(entry).toMatchObject({ cause: 'EXPIRED', trace: TRACE, settled: gone });
@@ -423,7 +388,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
         await lookAtDue(store(), userId);
         return (await store().inspect(userId)).nowMs > nowMs + 2 * SHORT_LEASE_MS;
       });
-      const now = await statusOf(store(), userId);
+      const now = await settledOf(store(), userId);
       expect(now.version).toBe(settled.version);
       expect(now.lastActiveMs).toBeGreaterThan(settled.lastActiveMs + SHORT_LEASE_MS);
     });
@@ -435,12 +400,12 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       await eventually(async () => {
         await beatOne(store(), beat(userId, { sessionId: 'idle' }));
         await lookAtDue(store(), userId);
-        return (await statusOf(store(), userId)).status === 'AWAY';
+        return (await settledOf(store(), userId)).status === 'AWAY';
       });
       await store().change(close(userId, 'idle', 20));
       await eventually(async () => {
         await lookAtDue(store(), userId);
-        return (await statusOf(store(), userId)).status === 'OFFLINE';
+        return (await settledOf(store(), userId)).status === 'OFFLINE';
       });
       const causes = (await outboxOf(store(), userId)).map(({ cause }) => cause);
       expect(causes).toEqual(['OPENED', 'EXPIRED', 'CLOSED']);
@@ -460,7 +425,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       await eventually(async () => (await store().lookup(shard, [])).holdMs === 0);
       await eventually(async () => {
         await lookAtDue(store(), userId);
-        return (await statusOf(store(), userId)).status === 'OFFLINE';
+        return (await settledOf(store(), userId)).status === 'OFFLINE';
       });
       const after = (await outboxOf(store(), userId)).at(-1)!;
       expect(after.settled.version).toBeGreaterThan(held.settled.version);
