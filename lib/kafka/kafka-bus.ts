@@ -61,7 +61,7 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
       kafka,
       topic,
       clock,
-      groupId: `${clientId}.${clock.uuid()}`,
+      groupPrefix: clientId,
       offsets: new Map(
         offsets.map(({ partition, low, high }) => [
           partition,

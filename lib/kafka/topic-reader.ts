@@ -1,21 +1,23 @@
 /**
- * Reads one topic, all of its partitions. kafkajs reads through consumer groups only, so each reader is a group of its
- * own that commits nothing: the reader keeps its place, and Kafka forgets a group without members and offsets.
+ * Reads one topic, all of its partitions. kafkajs reads through consumer groups only, so each connection of a reader
+ * is a group of its own that commits nothing: the reader keeps its place, and Kafka forgets a group without members
+ * and offsets. A group that was interrupted is not joined again: it would wait 30 s for the member it lost.
  */
 import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import type { Clock } from '../clock.ts';
-import { backoffMs } from '../retry.ts';
+import { backoffMs, retry } from '../retry.ts';
 import { BusError, type ReadOptions, type ReceivedRecord } from './bus.ts';
 import { toBusError } from './errors.ts';
 
 export interface TopicReaderOptions extends ReadOptions {
   readonly kafka: Kafka;
   readonly topic: string;
-  readonly groupId: string;
+  /** Consumer groups of the reader begin with this. */
+  readonly groupPrefix: string;
   readonly clock: Clock;
   /** Where each partition begins. */
   readonly offsets: ReadonlyMap<number, bigint>;
-  /** Whether the topic is there; asked after a crash. */
+  /** Whether the topic is there; asked after an interruption. */
   readonly topicExists: () => Promise<boolean>;
   /** Told each time reading is interrupted; the reader goes on by itself. */
   readonly onInterruption: (error: BusError) => void;
@@ -24,26 +26,80 @@ export interface TopicReaderOptions extends ReadOptions {
 /** A fetch waits this long for a first byte, ms; a stop waits for a fetch. */
 const MAX_WAIT_MS = 20;
 const REDELIVERY_BACKOFF = { baseMs: 10, maxMs: 1000 };
-const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 3 };
+const REOPEN_BACKOFF = { baseMs: 50, maxMs: 500 };
+/** Tries of the first connection: a fresh broker answers "loading" for a moment. */
+const FIRST_TRIES = 15;
 
 /** Resolves when the reader has its partitions. */
 export async function startTopicReader(options: TopicReaderOptions): Promise<AsyncDisposable> {
-  const { kafka, topic, groupId } = options;
+  const { clock } = options;
   const next = new Map(options.offsets);
   const stopping = new AbortController();
+  const { signal } = stopping;
+  const backoff = REOPEN_BACKOFF;
+  const open = (): Promise<Consumer> => openConsumer(options, next, signal, reopen);
+
+  const onFailure = (error: unknown, attempt: number): void => {
+    if (attempt >= FIRST_TRIES) throw error;
+  };
+  let consumer = retry(open, { clock, signal, backoff, onFailure });
+
+  const reopen = (error: BusError): void => {
+    if (signal.aborted) return;
+    const again = async (): Promise<Consumer> => {
+      await endIfGone(options);
+      return open();
+    };
+    options.onInterruption(error);
+    const before = consumer;
+    consumer = before
+      .then((crashed) => crashed.disconnect())
+      .then(() => retry(again, { clock, signal, backoff, onFailure: throwIfGone }));
+    consumer.catch((failure: unknown) => {
+      if (isGone(failure)) options.onCrash(failure);
+    });
+  };
+  await consumer;
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await consumer.then((running) => running.disconnect()).catch(() => undefined);
+  };
+  return { [Symbol.asyncDispose]: () => (stopped ??= stop()) };
+}
+
+const isGone = (error: unknown): error is BusError =>
+  error instanceof BusError && error.code === 'NO_TOPIC';
+
+function throwIfGone(error: unknown): void {
+  if (isGone(error)) throw error;
+}
+
+async function endIfGone({ topic, topicExists }: TopicReaderOptions): Promise<void> {
+  if (!(await topicExists()))
+    throw new BusError('NO_TOPIC', `topic ${topic} is not there any more`);
+}
+
+/** Resolves with a consumer that reads from `next` on. `onCrash` is called once, when it has stopped for good. */
+async function openConsumer(
+  options: TopicReaderOptions,
+  next: Map<number, bigint>,
+  signal: AbortSignal,
+  onCrash: (error: BusError) => void,
+): Promise<Consumer> {
+  const { kafka, topic, groupPrefix, clock } = options;
   const consumer = kafka.consumer({
-    groupId,
+    groupId: `${groupPrefix}.${clock.uuid()}`,
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: MAX_WAIT_MS,
     minBytes: 1,
-    retry: { ...RETRY, restartOnFailure: (error) => goOn(options, error) },
+    retry: { retries: 1, restartOnFailure: () => Promise.resolve(false) },
   });
-  const seek = (): void => {
+  const joined = firstJoin(consumer, () => {
     for (const [partition, offset] of next) {
       consumer.seek({ topic, partition, offset: offset.toString() });
     }
-  };
-  const joined = firstJoin(consumer, seek);
+  });
   try {
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -51,41 +107,28 @@ export async function startTopicReader(options: TopicReaderOptions): Promise<Asy
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: next.size,
-      eachBatch: (payload) => handOut(payload, next, options, stopping.signal),
+      eachBatch: (payload) => handOut(payload, next, options, signal),
     });
     await joined;
   } catch (error) {
     await consumer.disconnect();
     throw toBusError(error, `reading topic ${topic}`);
   }
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping.abort();
-    return consumer.disconnect();
-  };
-  return { [Symbol.asyncDispose]: () => (stopped ??= stop()) };
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    onCrash(toBusError(payload.error, `reading topic ${topic}`));
+  });
+  return consumer;
 }
 
-/** At each join, the first and those after an interruption, reading goes on where it was. */
+/** At each join reading goes on where it was. */
 function firstJoin(consumer: Consumer, onJoin: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     consumer.on(consumer.events.GROUP_JOIN, () => {
       onJoin();
       resolve();
     });
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) reject(payload.error);
-    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
   });
-}
-
-/** After a crash: again, unless the topic is gone. */
-async function goOn(options: TopicReaderOptions, error: Error): Promise<boolean> {
-  const { topic, topicExists, onInterruption, onCrash } = options;
-  const isThere = await topicExists().catch(() => true);
-  if (isThere) onInterruption(toBusError(error, `reading topic ${topic}`));
-  else onCrash(new BusError('NO_TOPIC', `topic ${topic} is not there any more`));
-  return isThere;
 }
 
 async function handOut(

@@ -16,6 +16,8 @@ export interface TestServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again on the same ports and data; resolves when it serves. */
   start(): Promise<void>;
+  /** Any signal, to all its processes. */
+  signal(name: NodeJS.Signals): void;
   /** SIGSTOP: connections stay open, nothing answers. */
   pause(): void;
   /** SIGCONT. */
@@ -69,6 +71,7 @@ function createTestServer(spec: ServerSpec, dir: string): TestServer {
         running.push({ child, release: watchOver(child.pid!, dir) });
       }
     },
+    signal,
     pause: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),
     [Symbol.asyncDispose]: async () => {

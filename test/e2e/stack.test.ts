@@ -1,0 +1,263 @@
+/**
+ * Two gateways, two presence, two fanout and one graph as processes of their own, over real Redis, Kafka and Dgraph;
+ * then one after the other is killed. The order of the tests does not matter: what was killed is started again.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
+import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import { Status } from '../../gen/presence/v1/presence.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
+import type { MessageBus } from '../../lib/kafka/bus.ts';
+import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
+import { startDgraph } from '../support/dgraph.ts';
+import { connect, type EdgeClient } from '../support/edge-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { startKafka, type TestKafka } from '../support/kafka.ts';
+import { startMesh, type Mesh, type MeshPart } from '../support/mesh.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+
+const LEASE_TTL_MS = 3000;
+const HEARTBEAT_MS = 500;
+const START_TIMEOUT_MS = 180_000;
+
+let disposer: Disposer;
+let redis: TestRedis;
+let kafka: TestKafka;
+let mesh: Mesh;
+let graph: ClientPool<GraphServiceClient>;
+let presence: ClientPool<PresenceServiceClient>;
+let bus: MessageBus;
+
+beforeAll(async () => {
+  disposer = createDisposer();
+  redis = disposer.add(await startRedis());
+  kafka = disposer.add(await startKafka());
+  const dgraph = disposer.add(await startDgraph());
+  mesh = disposer.add(
+    await startMesh({
+      redisUrl: redis.url,
+      brokers: kafka.brokers,
+      dgraphUrl: dgraph.url,
+      counts: { gateway: 2, presence: 2, fanout: 2, graph: 1 },
+      settings: {
+        MESH_LEASE_TTL_MS: String(LEASE_TTL_MS),
+        MESH_HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS),
+        MESH_CLOSE_GRACE_MS: '500',
+      },
+    }),
+  );
+  graph = createClientPool({
+    service: GraphServiceClient,
+    name: 'graph',
+    addresses: mesh.graph.map(({ address }) => address),
+    clock,
+  });
+  disposer.defer(() => graph[Symbol.dispose]());
+  presence = createClientPool({
+    service: PresenceServiceClient,
+    name: 'presence',
+    addresses: mesh.presence.map(({ address }) => address),
+    clock,
+  });
+  disposer.defer(() => presence[Symbol.dispose]());
+  bus = disposer.add(createKafkaBus({ brokers: [kafka.brokers], clientId: 'test', clock }));
+}, START_TIMEOUT_MS);
+
+afterAll(async () => disposer[Symbol.asyncDispose](), 60_000);
+
+/** Users of one test only, so that no test sees another one's. */
+let prefix = 0;
+beforeEach(() => {
+  prefix++;
+});
+const user = (name: string): string => `t${prefix}-${name}`;
+
+const gateway = (index: number): MeshPart => mesh.gateways[index]!;
+const onGateway = (index: number, name: string): Promise<EdgeClient> =>
+  connect(gateway(index).address, user(name), { heartbeatMs: HEARTBEAT_MS });
+
+async function befriend(a: string, ...others: string[]): Promise<void> {
+  for (const b of others) {
+    await graph.unary(
+      (client) => client.befriend,
+      { userId: user(a), friendUserId: user(b) },
+      { timeoutMs: 10_000 },
+    );
+  }
+}
+
+/** Restarts a part that a test killed, and waits until it serves. */
+async function killed<T>(
+  server: { kill(): Promise<void>; start(): Promise<void> },
+  during: () => Promise<T>,
+): Promise<T> {
+  await server.kill();
+  try {
+    return await during();
+  } finally {
+    await server.start();
+  }
+}
+
+const STATUSES = [Status.STATUS_BUSY, Status.STATUS_AWAY, Status.STATUS_ONLINE];
+const nameOf = (status: Status): string =>
+  Object.entries(Status).find(([, value]) => value === status)![0];
+
+/** Until it is acknowledged: only then it must not be lost. */
+async function choose(userId: string, chosen: Status): Promise<void> {
+  await eventually(
+    () =>
+      presence.unary((client) => client.setStatus, {
+        userId,
+        change: { $case: 'chosen', value: chosen },
+      }),
+    { intervalMs: 100, timeoutMs: 30_000 },
+  );
+}
+
+test('friends on two gateways see each other', async () => {
+  await befriend('alice', 'bob');
+  using alice = await onGateway(0, 'alice');
+  using bob = await onGateway(1, 'bob');
+  await alice.sees(user('bob'), 'STATUS_ONLINE');
+  bob.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await alice.sees(user('bob'), 'STATUS_BUSY');
+  bob.close();
+  await alice.sees(user('bob'), 'STATUS_OFFLINE');
+});
+
+test('a message goes to the gateways that hold a friend, and to no other', async () => {
+  await befriend('alice', 'bob');
+  using bob = await onGateway(1, 'bob');
+  using stranger = await onGateway(0, 'stranger');
+  using alice = await onGateway(0, 'alice');
+  const topics = await bus.listTopics('presence-updates.');
+  const told = new Map<string, string[]>(topics.map((topic) => [topic, []]));
+  const readers = createDisposer();
+  for (const topic of topics) {
+    readers.add(
+      await bus.read(topic, {
+        from: 'latest',
+        onRecord: ({ value }) => {
+          const { payload } = GatewayRecord.decode(value);
+          if (payload?.$case === 'delivery')
+            told.get(topic)?.push(...payload.value.recipientUserIds);
+        },
+        onCrash: (error) => {
+          throw error;
+        },
+      }),
+    );
+  }
+  alice.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await bob.sees(user('alice'), 'STATUS_BUSY');
+  const toldOf = (part: MeshPart): string[] =>
+    [...told].filter(([topic]) => topic.includes(`gateway-${part.port}`)).flatMap(([, ids]) => ids);
+  await eventually(() => expect(toldOf(gateway(1))).toEqual([user('bob')]));
+  expect(toldOf(gateway(0))).toEqual([]);
+  expect(stranger.view.size).toBe(0);
+  await readers[Symbol.asyncDispose]();
+});
+
+describe('nothing is lost and everyone ends right when', () => {
+  /** Many subjects change again and again while `fault` runs; every friend must end with each one's last status. */
+  async function changesDuring(fault: () => Promise<void>): Promise<void> {
+    const names = Array.from({ length: 8 }, (_, i) => `subject${i}`);
+    await befriend('watcher', ...names);
+    await befriend('other', ...names);
+    const subjects = await Promise.all(names.map((name, i) => onGateway(i % 2, name)));
+    const watchers = [await onGateway(0, 'watcher'), await onGateway(1, 'other')];
+    let changing = true;
+    const last = new Map<string, Status>();
+    const change = async (): Promise<void> => {
+      for (let round = 0; changing; round++) {
+        for (const [i, subject] of subjects.entries()) {
+          const status = STATUSES[(round + i) % STATUSES.length]!;
+          await choose(subject.userId, status);
+          last.set(subject.userId, status);
+        }
+      }
+    };
+    const changes = change();
+    await fault();
+    changing = false;
+    await changes;
+    for (const watcher of watchers) {
+      for (const [subject, status] of last) await watcher.sees(subject, nameOf(status), 20_000);
+      expect(watcher.closed).toBeUndefined();
+    }
+    for (const client of [...subjects, ...watchers]) client[Symbol.dispose]();
+  }
+
+  test('a fanout worker is killed', async () => {
+    await changesDuring(() =>
+      killed(mesh.fanout[0]!, async () => {
+        await clock.sleep(2000);
+      }),
+    );
+  });
+
+  test('a presence process is killed', async () => {
+    await changesDuring(() =>
+      killed(mesh.presence[0]!, async () => {
+        await clock.sleep(LEASE_TTL_MS + 500);
+      }),
+    );
+  });
+
+  test('the graph is away', async () => {
+    await changesDuring(() =>
+      killed(mesh.graph[0]!, async () => {
+        await clock.sleep(1500);
+      }),
+    );
+  });
+
+  test('Kafka is killed', async () => {
+    await changesDuring(() =>
+      killed(kafka, async () => {
+        await clock.sleep(1000);
+      }),
+    );
+  }, 60_000);
+
+  test('Redis is killed and comes back with what it had on disk', async () => {
+    await changesDuring(() =>
+      killed(redis, async () => {
+        await clock.sleep(500);
+      }),
+    );
+  }, 60_000);
+});
+
+test('users of a gateway that is killed are gone at their deadline', async () => {
+  await befriend('alice', 'bob');
+  using alice = await onGateway(0, 'alice');
+  using bob = await onGateway(1, 'bob');
+  await alice.sees(user('bob'), 'STATUS_ONLINE');
+  await killed(gateway(1), async () => {
+    await alice.sees(user('bob'), 'STATUS_OFFLINE', LEASE_TTL_MS * 3);
+  });
+  expect(bob.closed).toBeDefined();
+  using again = await onGateway(1, 'bob');
+  await alice.sees(user('bob'), 'STATUS_ONLINE');
+  expect(again.statusOf(user('alice'))).toBe('STATUS_ONLINE');
+});
+
+test('a gateway that is stopped tells its clients when to come back, and nobody is gone meanwhile', async () => {
+  await befriend('alice', 'bob');
+  using alice = await onGateway(0, 'alice');
+  using bob = await onGateway(1, 'bob');
+  await alice.sees(user('bob'), 'STATUS_ONLINE');
+  gateway(1).signal('SIGTERM');
+  await eventually(() => expect(bob.frames.some(({ goingAway }) => goingAway)).toBe(true));
+  using moved = await onGateway(0, 'bob');
+  expect(moved.statusOf(user('alice'))).toBe('STATUS_ONLINE');
+  bob.close();
+  await killed(gateway(1), () => Promise.resolve());
+  const seen = alice.frames.flatMap(({ update }) => update?.presences ?? []);
+  expect(seen.filter(({ status }) => status === 'STATUS_OFFLINE')).toEqual([]);
+});
