@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { viewerGroups } from '../../fanout/audience.ts';
+import { Mode, Status } from '../../gen/presence/v1/presence.ts';
+import type { GetAudienceResponse } from '../../gen/graph/v1/graph_service.ts';
+import { entryOf } from './entries.ts';
+
+const entry = entryOf('alice', 700, { lastActiveMs: 500 });
+const audience = (part: Partial<GetAudienceResponse>): GetAudienceResponse => ({
+  ...{ groups: [], hidden: [], removedUserIds: [], revision: 1n },
+  ...part,
+});
+
+test('viewers of a group see the subject as it is, in their mode', () => {
+  const groups = [
+    { mode: Mode.MODE_PUSH, userIds: ['bob'] },
+    { mode: Mode.MODE_PULL, userIds: ['carol', 'dave'] },
+  ];
+  const seen = { userId: 'alice', status: Status.STATUS_BUSY, version: 700n };
+  const lastActive = new Date(500);
+  expect(viewerGroups(entry, audience({ groups }))).toEqual(
+    groups.map(({ mode, userIds }) => ({
+      userIds,
+      change: { $case: 'update', value: { ...seen, lastActive, mode } },
+    })),
+  );
+});
+
+test('one from whom the subject is hidden sees what was frozen, nothing of now', () => {
+  const frozen = { lastActive: new Date(3), version: 9n };
+  const hidden = [{ userId: 'eve', frozen, mode: Mode.MODE_PUSH }];
+  expect(viewerGroups(entry, audience({ hidden }))).toEqual([
+    {
+      userIds: ['eve'],
+      change: {
+        $case: 'update',
+        value: {
+          ...{ userId: 'alice', status: Status.STATUS_OFFLINE, mode: Mode.MODE_PUSH },
+          ...frozen,
+        },
+      },
+    },
+  ]);
+});
+
+test('the announcement of a block, before anything is frozen, hides with its own version', () => {
+  const hidden = [{ userId: 'eve', frozen: undefined, mode: Mode.MODE_PUSH }];
+  const [group] = viewerGroups(entry, audience({ hidden }));
+  expect(group?.change).toMatchObject({
+    value: { status: Status.STATUS_OFFLINE, version: 700n, lastActive: new Date(500) },
+  });
+});
+
+test('viewers who do not see the subject any more are told so, and empty groups are none', () => {
+  const groups = [{ mode: Mode.MODE_PUSH, userIds: [] }];
+  expect(viewerGroups(entry, audience({ groups, removedUserIds: ['x', 'y'] }))).toEqual([
+    { userIds: ['x', 'y'], change: { $case: 'removedUserId', value: 'alice' } },
+  ]);
+});
+
+test('a user never seen has no last-active', () => {
+  const never = entryOf('alice', 1, { lastActiveMs: 0 });
+  const groups = [{ mode: Mode.MODE_PUSH, userIds: ['bob'] }];
+  const [group] = viewerGroups(never, audience({ groups }));
+  expect(group?.change).toMatchObject({ value: { lastActive: undefined } });
+});

@@ -1,0 +1,31 @@
+import type { InHand } from '../../fanout/in-hand.ts';
+import type { OutboxEntry } from '../../store/presence-store.ts';
+
+export interface EntryOptions {
+  readonly only?: readonly string[];
+  readonly lastActiveMs?: number;
+}
+
+/** A transition to BUSY, or with `only` an announcement. */
+export function entryOf(
+  userId: string,
+  version: number,
+  { only = [], lastActiveMs = 1 }: EntryOptions = {},
+): OutboxEntry {
+  return {
+    entryId: String(version),
+    settled: { userId, status: 'BUSY', version, lastActiveMs },
+    cause: only.length > 0 ? 'ANNOUNCED' : 'CHOSEN',
+    settledAtMs: 1000,
+    graphRevision: '7',
+    only,
+    trace: '',
+  };
+}
+
+export function inHand(entry: OutboxEntry): InHand {
+  return {
+    ...{ entry, takenAtMs: 0, planned: Promise.resolve() },
+    ...{ superseded: false, abandoned: false, finished: false },
+  };
+}

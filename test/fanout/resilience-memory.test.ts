@@ -1,0 +1,3 @@
+import { describeResilience } from './resilience.ts';
+
+describeResilience('the in-process store and bus', () => Promise.resolve({}));

@@ -1,0 +1,153 @@
+/** What a worker promises while things break, over any store and bus. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Cause } from '../../gen/fanout/v1/messages.ts';
+import { Status } from '../../gen/presence/v1/presence.ts';
+import { gatewayTopic } from '../../fanout/topics.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { BusError } from '../../lib/kafka/bus.ts';
+import type { ChosenStatus } from '../../store/status.ts';
+import { eventually } from '../support/eventually.ts';
+import { breakable, plugged } from './faults.ts';
+import { createRig, type Rig, type RigOptions, type TestGateway } from './rig.ts';
+
+const CHOICES = ['BUSY', 'AWAY', 'ONLINE'] as const satisfies ChosenStatus[];
+const SUBJECTS = Array.from({ length: 12 }, (_, i) => `subject-${i}`);
+
+export function describeResilience(name: string, backends: () => Promise<RigOptions>): void {
+  describe(`fanout over ${name}`, () => {
+    let rig: Rig;
+    let gateway: TestGateway;
+    beforeEach(async () => {
+      rig = await createRig(await backends());
+      gateway = await rig.gateway(`gw-${clock.uuid()}`);
+    });
+    afterEach(async () => {
+      await rig[Symbol.asyncDispose]();
+    });
+
+    /** Everyone befriends a viewer on the gateway and is connected. */
+    const connect = async (): Promise<void> => {
+      await rig.open('viewer', gateway.gatewayId);
+      for (const subject of SUBJECTS) {
+        await rig.befriend(subject, 'viewer');
+        await rig.open(subject, gateway.gatewayId);
+      }
+    };
+    /** Changes each subject so many times, one change after another. @returns versions by subject, ascending. */
+    const stir = async (rounds: number, between = (_round: number): void => undefined) => {
+      const versions = new Map<string, bigint[]>(SUBJECTS.map((subject) => [subject, []]));
+      for (let round = 0; round < rounds; round++) {
+        between(round);
+        for (const userId of SUBJECTS) {
+          const chosen = CHOICES[round % CHOICES.length];
+          const { settled } = await rig.store.change({ kind: 'choose', userId, chosen, trace: '' });
+          versions.get(userId)?.push(BigInt(settled.version));
+        }
+      }
+      return versions;
+    };
+    const publishedVersions = (subject: string): bigint[] =>
+      rig.transitions
+        .filter(({ userId, cause }) => userId === subject && cause === Cause.CAUSE_CHOSEN)
+        .map(({ version }) => version);
+    const expectAllDelivered = async (versions: ReadonlyMap<string, bigint[]>): Promise<void> => {
+      for (const [subject, wanted] of versions) {
+        await eventually(() =>
+          expect(new Set(publishedVersions(subject))).toEqual(new Set(wanted)),
+        );
+        await eventually(() => {
+          expect(gateway.seen('viewer', subject)?.version).toBe(wanted.at(-1));
+        });
+      }
+    };
+    const expectEmptyOutboxes = async (): Promise<void> => {
+      for (const subject of SUBJECTS) {
+        await eventually(async () => (await rig.store.inspect(subject)).outboxLength === 0);
+      }
+    };
+
+    test('a worker killed in the middle loses nothing; the other has its shards within 1.5 s', async () => {
+      await connect();
+      using store = plugged(rig.store);
+      using bus = plugged(rig.bus);
+      await rig.worker({ store: store.plug, bus: bus.plug });
+      await rig.worker();
+      let killedAtMs = 0;
+      const versions = await stir(30, (round) => {
+        if (round !== 15) return;
+        store.pull();
+        bus.pull();
+        killedAtMs = clock.monotonic();
+      });
+      await expectAllDelivered(versions);
+      expect(clock.monotonic() - killedAtMs).toBeLessThan(2500);
+      await expectEmptyOutboxes();
+    });
+
+    test('a worker that stops gives its shards to the other at once', async () => {
+      await connect();
+      const leaving = await rig.worker();
+      await eventually(() => leaving.readiness.isReady());
+      await rig.worker();
+      let stopped = Promise.resolve();
+      const versions = await stir(20, (round) => {
+        if (round === 10) stopped = Promise.resolve(leaving[Symbol.asyncDispose]());
+      });
+      await stopped;
+      await expectAllDelivered(versions);
+      await expectEmptyOutboxes();
+      expect(await rig.store.listLeases('workers')).toHaveLength(1);
+    });
+
+    test('while Kafka is away nothing is lost, and each subject stays in order', async () => {
+      await connect();
+      const { broken, setDown } = breakable(
+        rig.bus,
+        () => new BusError('UNAVAILABLE', 'Kafka is away'),
+      );
+      const worker = await rig.worker({ bus: broken });
+      await eventually(() => worker.readiness.isReady());
+      const versions = await stir(20, (round) => {
+        if (round === 5) setDown(true);
+      });
+      await eventually(() => worker.readiness.problems().join().includes('Kafka is away'));
+      setDown(false);
+      await expectAllDelivered(versions);
+      for (const [subject, wanted] of versions) expect(publishedVersions(subject)).toEqual(wanted);
+      await eventually(() => worker.readiness.isReady());
+      await expectEmptyOutboxes();
+    });
+
+    test('a gateway whose topic is gone delays nobody, and its entries leave with its lease', async () => {
+      await connect();
+      const sick = await rig.gateway(`gw-${clock.uuid()}`);
+      await rig.open('other', sick.gatewayId);
+      for (const subject of SUBJECTS) await rig.befriend(subject, 'other');
+      await rig.worker();
+      await rig.bus.deleteTopics([gatewayTopic(sick.gatewayId)]);
+      const versions = await stir(3);
+      await expectAllDelivered(versions);
+      expect((await rig.store.listLeases('gateways')).map(({ id }) => id)).toContain(
+        sick.gatewayId,
+      );
+      await sick.die();
+      await expectEmptyOutboxes();
+    });
+
+    test('nothing is sent to a gateway whose lease has ended', async () => {
+      const dead = await rig.gateway(`gw-${clock.uuid()}`);
+      await rig.open('other', dead.gatewayId);
+      for (const friend of ['other', 'last']) await rig.befriend('subject-0', friend);
+      await dead.die();
+      await connect();
+      await rig.worker();
+      await expectAllDelivered(await stir(2));
+      await expectEmptyOutboxes();
+      const reader = await rig.gateway(dead.gatewayId);
+      await rig.open('last', dead.gatewayId);
+      await rig.choose('subject-0', 'BUSY');
+      await eventually(() => reader.seen('last', 'subject-0')?.status === Status.STATUS_BUSY);
+      expect(reader.deliveries).toHaveLength(1);
+    });
+  });
+}
