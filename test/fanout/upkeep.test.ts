@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { gatewayTopic } from '../../fanout/topics.ts';
+import { BusError } from '../../lib/kafka/bus.ts';
+import { eventually } from '../support/eventually.ts';
+import { breakable } from './faults.ts';
+import { createRig, type Rig } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await createRig();
+});
+afterEach(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+test('topics of gateways that are gone for long are removed, those of live ones stay', async () => {
+  const alive = await rig.gateway('gw-alive');
+  const dead = await rig.gateway('gw-dead');
+  await dead.die();
+  await rig.worker({ janitor: { intervalMs: 10, goneMs: 50 } });
+  const topics = () => rig.bus.listTopics(gatewayTopic(''));
+  await eventually(async () => {
+    expect(await topics()).toEqual([gatewayTopic(alive.gatewayId)]);
+  });
+});
+
+test('health tells what is missing, until nothing is', async () => {
+  const { broken, setDown } = breakable(
+    rig.bus,
+    () => new BusError('UNAVAILABLE', 'no broker of 127.0.0.1:9092 answers'),
+  );
+  setDown(true);
+  const { port } = await rig.worker({ httpPort: 0, bus: broken });
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { code: response.status, text: await response.text() };
+  };
+  expect(await get('/healthz')).toEqual({ code: 200, text: 'ok\n' });
+  await eventually(async () => {
+    expect(await get('/readyz')).toEqual({
+      code: 503,
+      text: 'kafka: no broker of 127.0.0.1:9092 answers\n',
+    });
+  });
+  setDown(false);
+  await eventually(async () => {
+    expect(await get('/readyz')).toEqual({ code: 200, text: 'ready\n' });
+  });
+  expect((await get('/metrics')).code).toBe(404);
+});
+
+test('a port that is taken is named, with the setting that mends it', async () => {
+  const { port } = await rig.worker({ httpPort: 0 });
+  await expect(rig.worker({ httpPort: port })).rejects.toThrow(
+    `HTTP cannot listen on 127.0.0.1:${port}. Is another one running? Set MESH_HTTP_PORT.`,
+  );
+});
