@@ -59,7 +59,9 @@ export async function lookAtDue(store: PresenceStore, userId: string): Promise<r
 
 /** A server that has just started holds every shard for a while. */
 export async function untilNoHold(store: PresenceStore): Promise<void> {
-  for (let shard = 0; shard < store.shardCount; shard++) {
-    await eventually(async () => (await store.lookup(shard, [])).holdMs === 0);
-  }
+  const shards = Array.from({ length: store.shardCount }, (_, shard) => shard);
+  await eventually(async () => {
+    const states = await Promise.all(shards.map((shard) => store.lookup(shard, [])));
+    return states.every(({ holdMs }) => holdMs === 0);
+  });
 }
