@@ -30,11 +30,11 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
   const { clock } = options;
   const connection = createDgraphConnection(options);
   const limits = pushLimits(options.maxFollowers);
-  const readSince = createReader(connection);
+  const reader = createReader(connection);
   return {
     prepare: () => migrate(connection),
     async user(userId, minRevision) {
-      const reply = await readSince<queries.UserAnswer>(queries.userQuery(userId), minRevision);
+      const reply = await reader.read<queries.UserAnswer>(queries.userQuery(userId), minRevision);
       return queries.userOf(userId, reply.json, reply.readTs);
     },
     async viewsOn(subjectId, viewerIds) {
@@ -48,8 +48,13 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
       return { views: queries.viewsOf(viewerId, subjectIds, json), revision: readTs };
     },
     followers: (userId) => pagesOfFollowers(connection, userId),
-    change: (change) =>
-      connection.transact((transaction) => changeEdge(transaction, change, limits, clock)),
+    async change(change) {
+      const stored = await connection.transact((transaction) =>
+        changeEdge(transaction, change, limits, clock),
+      );
+      reader.committed(stored.revision);
+      return stored;
+    },
     settle: (record, freezes) =>
       connection.transact((transaction) => settle(transaction, record, freezes)),
     async pending() {
@@ -64,7 +69,11 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
         loads: loads.join(' '),
       };
     },
-    load: (edges) => loadEdges(connection, edges, { limits, mark: clock.uuid() }),
+    async load(edges) {
+      const revision = await loadEdges(connection, edges, { limits, mark: clock.uuid() });
+      reader.committed(revision);
+      return revision;
+    },
     [Symbol.asyncDispose]() {
       connection[Symbol.dispose]();
       return Promise.resolve();
@@ -74,19 +83,27 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
 
 /**
  * Best effort when that can be new enough, strict when it was not. A revision no read has shown yet is asked for
- * strictly at once: after a commit best effort was seen to lag by up to 270 ms.
+ * strictly at once: after a commit best effort was seen to lag by up to 270 ms. What this process committed it also
+ * reads, whatever is asked for.
  */
 function createReader(connection: DgraphConnection) {
   let newestSeen = 0;
-  return async <T>(query: string, minRevision: number): Promise<Reply<T>> => {
-    const read = async (mode: ReadMode): Promise<Reply<T>> => {
-      const reply = await connection.read<T>(query, mode);
-      newestSeen = Math.max(newestSeen, reply.readTs);
-      return reply;
-    };
-    if (minRevision > newestSeen) return read('STRICT');
-    const reply = await read('BEST_EFFORT');
-    return reply.readTs >= minRevision ? reply : read('STRICT');
+  let newestWritten = 0;
+  const readAs = async <T>(query: string, mode: ReadMode): Promise<Reply<T>> => {
+    const reply = await connection.read<T>(query, mode);
+    newestSeen = Math.max(newestSeen, reply.readTs);
+    return reply;
+  };
+  return {
+    async read<T>(query: string, minRevision: number): Promise<Reply<T>> {
+      const needed = Math.max(minRevision, newestWritten);
+      if (needed > newestSeen) return readAs(query, 'STRICT');
+      const reply = await readAs<T>(query, 'BEST_EFFORT');
+      return reply.readTs >= needed ? reply : readAs(query, 'STRICT');
+    },
+    committed(revision: number): void {
+      newestWritten = Math.max(newestWritten, revision);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Every question asked of Dgraph, and its answers as the domain has them. */
 import type { Hidden, UserNode, View } from './audience.ts';
-import type { EdgeChange, PairState } from './edges.ts';
+import { mayFlip, type EdgeChange, type PairState } from './edges.ts';
 import { pairKey, parseRecord } from './pending-records.ts';
 import type { PendingRecord } from './graph-store.ts';
 
@@ -156,22 +156,21 @@ export interface FollowersAnswer {
   }[];
 }
 
-/**
- * All between two users. Followers are counted up to `countUpTo` only: a first page of a reverse edge costs the same
- * whatever its length, which is why nothing has to be counted anywhere else.
- */
-export function pairQuery({ from, to }: EdgeChange, countUpTo: number): string {
+/** All between two users, and followers, up to `countUpTo`, where `mayFlip` says that they count. */
+export function pairQuery({ kind, from, to }: EdgeChange, countUpTo: number): string {
   const edges = (other: string): string => `uid
     friends: mesh.friend @filter(uid(${other})) { uid }
     follows: mesh.follows @filter(uid(${other})) { uid }
     blocks: mesh.blocks @filter(uid(${other})) { uid }
     hides: mesh.hides @filter(uid(${other})) { uid }`;
+  const [inPush, inPull] = [mayFlip(kind, false), mayFlip(kind, true)];
+  const counted = inPush ? 'NOT has(mesh.pull)' : inPull ? 'has(mesh.pull)' : 'uid(0x0)';
   return `{
   a as var(func: eq(mesh.user_id, ${quote(from)}))
   b as var(func: eq(mesh.user_id, ${quote(to)}))
   from(func: uid(a)) { ${edges('b')} }
   to(func: uid(b)) { pull: mesh.pull ${edges('a')} }
-  var(func: uid(b)) { f as ~mesh.follows(first: ${countUpTo}) }
+  var(func: uid(b)) @filter(${counted}) { f as ~mesh.follows(first: ${countUpTo}) }
   followers(func: uid(f)) { count(uid) }
   records(func: eq(mesh.pair, ${quote(pairKey(from, to))})) { uid record: mesh.record }
 }`;

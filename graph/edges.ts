@@ -25,7 +25,7 @@ export interface PairState {
   readonly hidden: boolean;
   /** `to` is in pull mode. */
   readonly pull: boolean;
-  /** Followers of `to`; counted only as far as the limits need. */
+  /** Followers of `to`; counted only as far as the limits need, and only where the mode may change (`mayFlip`). */
   readonly followers: number;
 }
 
@@ -87,6 +87,11 @@ function planFriendship({ from, to }: EdgeChange, op: EdgeWrite['op']): Plan {
   };
 }
 
+/** One follower more ends no pull mode, one fewer begins none: celebrities gain followers without a count. */
+export function mayFlip(kind: ChangeKind, pull: boolean): boolean {
+  return pull ? kind === 'UNFOLLOW' : kind === 'FOLLOW';
+}
+
 /** Only the follower sees anything change; announcing the follower to themselves raises their own revision. */
 function planFollow(
   { from, to }: EdgeChange,
@@ -94,7 +99,9 @@ function planFollow(
   state: PairState,
   limits: PushLimits,
 ): Plan {
-  const pull = isPull(state.pull, state.followers + (op === 'SET' ? 1 : -1), limits);
+  const kind = op === 'SET' ? 'FOLLOW' : 'UNFOLLOW';
+  const followers = state.followers + (op === 'SET' ? 1 : -1);
+  const pull = mayFlip(kind, state.pull) ? isPull(state.pull, followers, limits) : state.pull;
   const flips = pull !== state.pull;
   return {
     writes: [{ op, kind: 'FOLLOWS', from, to }],

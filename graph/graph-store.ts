@@ -5,7 +5,7 @@
  * - A user needs no creation: one nobody has named yet is a user without edges.
  * - Every write is one transaction: after a crash at any moment all of it is there or nothing.
  * - Writes have ascending revisions. A read given a `minRevision` contains every change up to it, if the graph ever
- *   had that revision; a read without one may be older by about a second.
+ *   had that revision, and every write of this process; what others wrote it may miss for about a second.
  * - A change is stored together with the record that it is still to be announced; the record stays until `settle`.
  * - When the server behind it does not answer, it throws an error with the code 'UNAVAILABLE' and nothing, or all,
  *   of the write is stored: every write may be repeated.

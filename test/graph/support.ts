@@ -1,5 +1,4 @@
 /** A graph process in the test's own, over real gRPC, with a presence that the test plays. */
-import { credentials, type ServiceError } from '@grpc/grpc-js';
 import {
   GraphServiceClient,
   type Contact,
@@ -19,7 +18,7 @@ import { createGraph, type GraphPart } from '../../graph/app.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { announceThrough } from '../../graph/presence-announce.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool } from '../../lib/grpc/client.ts';
+import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
 import { unary } from '../../lib/grpc/handlers.ts';
 import { createDisposer } from '../../lib/lifecycle.ts';
@@ -28,23 +27,8 @@ import { createReadiness } from '../../lib/readiness.ts';
 
 export const logger = createLogger('test', 'silent');
 
-type Unary<Request, Response> = (
-  request: Request,
-  callback: (error: ServiceError | null, response: Response) => void,
-) => unknown;
-
-export function call<Request, Response>(
-  client: GraphServiceClient,
-  method: Unary<Request, Response>,
-  request: Request,
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    method.call(client, request, (error, response) => (error ? reject(error) : resolve(response)));
-  });
-}
-
 export interface TestGraph extends AsyncDisposable {
-  readonly client: GraphServiceClient;
+  readonly pool: ClientPool<GraphServiceClient>;
   readonly address: string;
   readonly part: GraphPart;
   pages(request: Partial<ListContactsRequest>): Promise<ListContactsResponse[]>;
@@ -81,25 +65,33 @@ export async function startGraph(options: TestGraphOptions): Promise<TestGraph> 
     }),
   );
   const address = `127.0.0.1:${server.port}`;
-  const client = new GraphServiceClient(address, credentials.createInsecure());
-  disposer.defer(() => client.close());
+  const pool = createClientPool({
+    service: GraphServiceClient,
+    name: 'graph',
+    addresses: [address],
+    clock,
+  });
+  disposer.defer(() => pool[Symbol.dispose]());
   const pages = async (request: Partial<ListContactsRequest>): Promise<ListContactsResponse[]> => {
     const whole = { userId: '', minRevision: 0n, pageSize: 0, ...request };
     const all: ListContactsResponse[] = [];
-    for await (const page of client.listContacts(whole) as AsyncIterable<ListContactsResponse>) {
+    for await (const page of pool.stream<ListContactsRequest, ListContactsResponse>(
+      (client) => client.listContacts,
+      whole,
+    )) {
       all.push(page);
     }
     return all;
   };
   return {
-    client,
+    pool,
     address,
     part,
     pages,
     contacts: async (userId, minRevision = 0n) =>
       (await pages({ userId, minRevision })).flatMap(({ contacts }) => contacts),
     audience: (subjectUserId, request = {}) =>
-      call(client, client.getAudience.bind(client), {
+      pool.unary((client) => client.getAudience, {
         subjectUserId,
         minRevision: 0n,
         onlyUserIds: [],
