@@ -1,7 +1,10 @@
-/** Native ESM: run through `npm run test:unit`, which passes --experimental-vm-modules. */
+/** Native ESM: run through `npm run test:jest`, which passes --experimental-vm-modules. */
 export default {
-  testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testEnvironment: '<rootDir>/test/support/leak-checking-environment.mjs',
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [
