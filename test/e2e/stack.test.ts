@@ -2,6 +2,8 @@
  * Two gateways, two presence, two fanout and one graph as processes of their own, over real Redis, Kafka and Dgraph;
  * then one after the other is killed. The order of the tests does not matter: what was killed is started again.
  */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
@@ -220,6 +222,17 @@ describe('nothing is lost and everyone ends right when', () => {
     await changesDuring(() =>
       killed(kafka, async () => {
         await clock.sleep(1000);
+      }),
+    );
+  }, 60_000);
+
+  test('Redis is killed and comes back with nothing', async () => {
+    await changesDuring(() =>
+      killed(redis, async () => {
+        const data = join(redis.spec.dir, 'data');
+        expect(await readdir(data)).not.toEqual([]);
+        await rm(data, { recursive: true });
+        await mkdir(data);
       }),
     );
   }, 60_000);
