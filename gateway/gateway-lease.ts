@@ -24,6 +24,7 @@ export interface GatewayLease extends AsyncDisposable {
 
 const RENEW_MS = 1000;
 const TIMEOUT_MS = 1000;
+const RETRY_MS = 100;
 
 export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
   const { gatewayId, registry, clock } = options;
@@ -38,13 +39,15 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
 
   const renew = async (): Promise<void> => {
     const askedAtMs = clock.monotonic();
+    let nextAtMs = askedAtMs + RENEW_MS;
     try {
-      const remainingMs = await keep(false);
-      held(remainingMs - (clock.monotonic() - askedAtMs));
+      held((await keep(false)) - (clock.monotonic() - askedAtMs));
     } catch (error) {
       options.onFailure(messageOf(error));
+      nextAtMs = clock.monotonic() + RETRY_MS;
     }
-    if (!isStopped) renewal = clock.after(RENEW_MS, () => void renew());
+    if (isStopped) return;
+    renewal = clock.after(Math.max(0, nextAtMs - clock.monotonic()), () => void renew());
   };
 
   const held = (remainingMs: number): void => {

@@ -79,6 +79,8 @@ const BACKOFF = { baseMs: 50, maxMs: 1000 };
 const SNAPSHOT_JITTER_MS = 1000;
 /** A client that has not read what was sent for this long is told to go. */
 const MAX_SLOW_MS = 30_000;
+/** A client that could not be registered for this long is sent to look for another gateway. */
+const MAX_UNREGISTERED_MS = 30_000;
 
 export class Session implements LeaseOwner {
   readonly id: string;
@@ -179,11 +181,11 @@ export class Session implements LeaseOwner {
 
   /** Looks whether there is a reason to close; called every second or so. */
   check(): void {
-    const { clock, heartbeats } = this.#context;
+    const { clock } = this.#context;
     const unregisteredMs = clock.monotonic() - (this.#unregisteredSinceMs ?? Infinity);
     if (clock.now() >= this.#options.expiresAtMs) this.close(CLOSE.tokenExpired);
     else if (this.outlet.slowForMs() > MAX_SLOW_MS) this.close(CLOSE.slow);
-    else if (unregisteredMs > heartbeats.leaseTtlMs) this.abandon(CLOSE.leaseLost);
+    else if (unregisteredMs > MAX_UNREGISTERED_MS) this.abandon(CLOSE.leaseLost);
   }
 
   /** Asks the client to reconnect elsewhere. From now on its lease is not shortened when the connection closes. */
@@ -285,17 +287,24 @@ export class Session implements LeaseOwner {
       return;
     }
     this.#enter(this.#hasView ? 'reopening' : 'opening');
-    const { beatAtMs } = this.lease;
-    const reply = this.#context.upstreams.register(
-      () => this.#registration(beatAtMs),
-      this.#options.traceparent,
-    );
+    const { upstreams, clock } = this.#context;
+    let beatAtMs = 0;
+    const reply = upstreams.register(() => {
+      const nowMs = clock.monotonic();
+      beatAtMs = this.#lastSignOfLife(nowMs);
+      return this.#registration(beatAtMs, nowMs);
+    }, this.#options.traceparent);
     this.#registering = reply.catch(() => undefined);
     this.#registered(await reply, beatAtMs);
   }
 
-  #registration(beatAtMs: number): RegisterSessionRequest {
-    const nowMs = this.#context.clock.monotonic();
+  /** Nobody can be expected to send heartbeats before the welcome that says how often. */
+  #lastSignOfLife(nowMs: number): number {
+    if (!this.#hasView) this.lease.beatAtMs = nowMs;
+    return this.lease.beatAtMs;
+  }
+
+  #registration(beatAtMs: number, nowMs: number): RegisterSessionRequest {
     return {
       userId: this.userId,
       sessionId: this.id,
@@ -362,7 +371,7 @@ export class Session implements LeaseOwner {
   }
 
   #isSilent(): boolean {
-    if (this.lease.beatsItself) return false;
+    if (this.lease.beatsItself || !this.#hasView) return false;
     const { clock, heartbeats } = this.#context;
     return clock.monotonic() - this.lease.beatAtMs > heartbeats.leaseTtlMs;
   }
