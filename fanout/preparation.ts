@@ -1,4 +1,5 @@
 /** What must stand before a worker is ready; each tried until it does, the reason told meanwhile. */
+import { connectivityState } from '@grpc/grpc-js';
 import type { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ClientPool } from '../lib/grpc/client.ts';
@@ -15,7 +16,8 @@ export interface Patience {
 }
 
 const BACKOFF = { baseMs: 50, maxMs: 2000 };
-const CONNECT_MS = 2000;
+const CONNECT_MS = 1000;
+const POLL_MS = 20;
 
 /** Resolves when the task went through, or by the signal. */
 async function until<T>(
@@ -52,31 +54,28 @@ export async function prepareBus(
   await until(() => bus.ensureTopic(TRANSITIONS_TOPIC, transitions), kafka, 'topic', patience);
 }
 
+type Graph = Pick<ClientPool<GraphServiceClient>, 'clients' | 'target'>;
+
 export async function reachGraph(
-  graph: Pick<ClientPool<GraphServiceClient>, 'clients' | 'target'>,
+  graph: Graph,
   upstream: Upstream,
   patience: Patience,
 ): Promise<void> {
-  await until(() => connect(graph, patience.clock), upstream, '', patience);
+  await until(() => connect(graph, patience), upstream, '', patience);
 }
 
-/** Any one of the processes is enough. */
-async function connect(
-  { clients, target }: Pick<ClientPool<GraphServiceClient>, 'clients' | 'target'>,
-  clock: Clock,
-): Promise<void> {
-  const deadline = clock.now() + CONNECT_MS;
-  try {
-    await Promise.any(clients.map(({ client }) => isConnected(client, deadline)));
-  } catch (error) {
-    throw new Error(`${target}: no connection`, { cause: error });
+/** Any one of the processes is enough. Polled, since grpc-js's own wait cannot be cancelled. */
+async function connect({ clients, target }: Graph, { clock, signal }: Patience): Promise<void> {
+  const giveUpAtMs = clock.monotonic() + CONNECT_MS;
+  while (!clients.some(({ client }) => isConnected(client))) {
+    if (clock.monotonic() > giveUpAtMs) throw new Error(`${target}: no connection`);
+    await clock.sleep(POLL_MS, signal);
   }
 }
 
-function isConnected(client: GraphServiceClient, deadline: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.waitForReady(deadline, (error) => (error ? reject(error) : resolve()));
-  });
+/** Also asks an idle one to connect. */
+function isConnected(client: GraphServiceClient): boolean {
+  return client.getChannel().getConnectivityState(true) === connectivityState.READY;
 }
 
 /** Disposing ends the subscription, whether or not it stands yet. */

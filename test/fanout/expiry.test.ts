@@ -76,8 +76,8 @@ test.each([60_000, -60_000])('a step of the store’s clock by %d ms ends no lea
   const shard = store.shardOf('alice');
   step(ms);
   await eventually(async () => (await store.lookup(shard, [])).floor > 0);
+  await rig.open('alice', 'gw-1', 'a'); // as its gateway does when it sees the floor rise
   await eventually(async () => (await store.lookup(shard, [])).holdMs === 0);
-  await rig.open('alice', 'gw-1', 'a');
   await rig.choose('alice', 'BUSY');
   await eventually(() => rig.transitions.at(-1)?.status === Status.STATUS_BUSY);
   expect(rig.transitions.some(({ status }) => status === Status.STATUS_OFFLINE)).toBe(false);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { gatewayTopic } from '../../fanout/topics.ts';
 import { BusError } from '../../lib/kafka/bus.ts';
@@ -24,6 +27,13 @@ test('topics of gateways that are gone for long are removed, those of live ones 
   });
 });
 
+/** Over a connection of its own, which is over with the answer. */
+async function answerOf(url: string) {
+  const request = get(url, { agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { code: response.statusCode, text: await text(response) };
+}
+
 test('health tells what is missing, until nothing is', async () => {
   const { broken, setDown } = breakable(
     rig.bus,
@@ -31,22 +41,19 @@ test('health tells what is missing, until nothing is', async () => {
   );
   setDown(true);
   const { port } = await rig.worker({ httpPort: 0, bus: broken });
-  const get = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`);
-    return { code: response.status, text: await response.text() };
-  };
-  expect(await get('/healthz')).toEqual({ code: 200, text: 'ok\n' });
+  const ask = (path: string) => answerOf(`http://127.0.0.1:${port}${path}`);
+  expect(await ask('/healthz')).toEqual({ code: 200, text: 'ok\n' });
   await eventually(async () => {
-    expect(await get('/readyz')).toEqual({
+    expect(await ask('/readyz')).toEqual({
       code: 503,
       text: 'kafka: no broker of 127.0.0.1:9092 answers\n',
     });
   });
   setDown(false);
   await eventually(async () => {
-    expect(await get('/readyz')).toEqual({ code: 200, text: 'ready\n' });
+    expect(await ask('/readyz')).toEqual({ code: 200, text: 'ready\n' });
   });
-  expect((await get('/metrics')).code).toBe(404);
+  expect((await ask('/metrics')).code).toBe(404);
 });
 
 test('a port that is taken is named, with the setting that mends it', async () => {
