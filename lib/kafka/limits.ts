@@ -2,7 +2,7 @@
 import { BusError, type BusRecord } from './bus.ts';
 
 /** Kafka's default limit for a batch is 1,048,588 bytes, which has to hold its header, keys and headers as well. */
-export const MAX_RECORD_BYTES = 1_000_000;
+const MAX_RECORD_BYTES = 1_000_000;
 
 export function checkTopicName(topic: string): void {
   if (/^(?!\.{1,2}$)[\w.-]{1,249}$/.test(topic)) return;
