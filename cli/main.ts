@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EXIT_USAGE } from '../lib/lifecycle.ts';
+import { connectCommand } from './connect.ts';
 import { importCommand } from './import.ts';
 import { partCommands } from './parts.ts';
 import { stackCommand } from './stack/command.ts';
@@ -18,6 +19,7 @@ for (const command of [
   upCommand(process.env),
   ...partCommands(process.env),
   tokenCommand(process.env['MESH_JWT_SECRET']),
+  connectCommand(),
   importCommand(),
   stackCommand(),
 ]) {

@@ -1,0 +1,96 @@
+/** `mesh connect USER`: a client for the terminal. Beats, shows whom the user sees, takes a status from the keyboard. */
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import { WebSocket } from 'ws';
+import { systemClock as clock } from '../lib/clock.ts';
+import { requireIdentifier } from '../lib/identifiers.ts';
+
+interface Presence {
+  readonly userId: string;
+  readonly status: string;
+  readonly lastActive?: string;
+}
+
+/** The members of a server frame that are shown; docs/protocol.md has them all. */
+interface Frame {
+  readonly welcome?: { readonly heartbeatInterval: string; readonly chosen?: string };
+  readonly snapshot?: { readonly presences?: readonly Presence[]; readonly last?: boolean };
+  readonly update?: { readonly presences: readonly Presence[] };
+  readonly removed?: { readonly userIds: readonly string[] };
+  readonly error?: { readonly message: string };
+  readonly goingAway?: { readonly reconnectAfter: string };
+}
+
+const CHOICES: Readonly<Record<string, object>> = {
+  online: { setStatus: { status: 'STATUS_ONLINE' } },
+  away: { setStatus: { status: 'STATUS_AWAY' } },
+  busy: { setStatus: { status: 'STATUS_BUSY' } },
+  invisible: { setStatus: { status: 'STATUS_INVISIBLE' } },
+  auto: { setStatus: {} },
+  logout: { logout: {} },
+};
+const HELP = `type ${Object.keys(CHOICES).join(', ')} or quit`;
+
+export function connectCommand(): Command {
+  return new Command('connect')
+    .description('be a client: show whom USER sees, set a status by typing it')
+    .argument('<user>', 'user id')
+    .option('--url <url>', 'the gateway', 'ws://127.0.0.1:8080')
+    .option('--token <token>', 'what `mesh token` prints; default dev:USER')
+    .action((user: string, { url, token }: { url: string; token?: string }) =>
+      connect(url, token ?? `dev:${requireIdentifier('USER', user)}`),
+    );
+}
+
+/** Resolves when the connection has ended. */
+function connect(url: string, token: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${url}/v1/ws?access_token=${encodeURIComponent(token)}`);
+    const keyboard = createInterface({ input: process.stdin });
+    const beating = { cancel: () => undefined as void };
+    socket.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as Frame;
+      if (frame.welcome) beat(socket, frame.welcome.heartbeatInterval, beating);
+      for (const line of linesOf(frame)) show(line);
+    });
+    keyboard.on('line', (line) => obey(socket, line.trim().toLowerCase()));
+    socket.on('error', (error) => reject(new Error(`${url}: ${error.message}`)));
+    socket.on('close', (code, reason) => {
+      beating.cancel();
+      keyboard.close();
+      show(`closed: ${code} ${reason.toString()}`);
+      resolve();
+    });
+  });
+}
+
+function beat(socket: WebSocket, interval: string, beating: { cancel: () => void }): void {
+  beating.cancel();
+  const timer = clock.every(parseFloat(interval) * 1000, () => socket.send('{"heartbeat":{}}'));
+  beating.cancel = () => timer.cancel();
+}
+
+function obey(socket: WebSocket, line: string): void {
+  const frame = CHOICES[line];
+  if (line === 'quit') socket.close(1000);
+  else if (frame) socket.send(JSON.stringify(frame));
+  else show(HELP);
+}
+
+function linesOf(frame: Frame): readonly string[] {
+  if (frame.welcome) return [`connected; ${HELP}`];
+  if (frame.error) return [`refused: ${frame.error.message}`];
+  if (frame.goingAway) return [`the gateway stops; come back in ${frame.goingAway.reconnectAfter}`];
+  if (frame.removed) return frame.removed.userIds.map((userId) => `${userId} is no longer visible`);
+  const presences = frame.update?.presences ?? frame.snapshot?.presences;
+  return presences?.map(lineOf) ?? (frame.snapshot ? ['nobody to see yet'] : []);
+}
+
+function lineOf({ userId, status, lastActive }: Presence): string {
+  const since = lastActive ? `, last active ${lastActive.slice(11, 19)} UTC` : '';
+  return `${userId} is ${status.replace('STATUS_', '')}${since}`;
+}
+
+function show(line: string): void {
+  process.stdout.write(`${new Date(clock.now()).toISOString().slice(11, 23)}  ${line}\n`);
+}
