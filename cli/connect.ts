@@ -47,7 +47,7 @@ function connect(url: string, token: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${url}/v1/ws?access_token=${encodeURIComponent(token)}`);
     const keyboard = createInterface({ input: process.stdin });
-    const beating = { cancel: () => undefined as void };
+    const beating: Beating = { cancel: () => {} };
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString()) as Frame;
       if (frame.welcome) beat(socket, frame.welcome.heartbeatInterval, beating);
@@ -64,7 +64,11 @@ function connect(url: string, token: string): Promise<void> {
   });
 }
 
-function beat(socket: WebSocket, interval: string, beating: { cancel: () => void }): void {
+interface Beating {
+  cancel: () => void;
+}
+
+function beat(socket: WebSocket, interval: string, beating: Beating): void {
   beating.cancel();
   const timer = clock.every(parseFloat(interval) * 1000, () => socket.send('{"heartbeat":{}}'));
   beating.cancel = () => timer.cancel();
