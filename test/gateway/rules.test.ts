@@ -1,0 +1,146 @@
+/** The small rules: limits, what waits for a slow client, how a viewer sees a user, trace context. */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Backlog, MAX_PRESENCES } from '../../gateway/backlog.ts';
+import { createLimiter } from '../../gateway/limiter.ts';
+import { changeOf } from '../../gateway/subject-change.ts';
+import { TokenBucket } from '../../gateway/token-bucket.ts';
+import { traceparentOf } from '../../gateway/trace.ts';
+import { asSeen } from '../../gateway/views.ts';
+import { Relation } from '../../gen/graph/v1/graph_service.ts';
+import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
+import { createManualClock } from '../support/manual-clock.ts';
+
+const presenceOf = (userId: string, version: bigint): Presence => ({
+  userId,
+  status: Status.STATUS_ONLINE,
+  lastActive: new Date(Number(version)),
+  version,
+  mode: Mode.MODE_PUSH,
+});
+
+describe('the limit on frames', () => {
+  test('lets a burst through, then so many a second; who goes on is flooding', () => {
+    const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0);
+    const verdicts = Array.from({ length: 11 }, () => bucket.take(0));
+    expect(verdicts).toEqual([
+      ...Array.from({ length: 5 }, () => 'ok'),
+      ...Array.from({ length: 4 }, () => 'over'),
+      'flood',
+      'flood',
+    ]);
+  });
+
+  test('whoever keeps to it is never refused', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 100, max: 1000 })), (pauses) => {
+        const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0);
+        let nowMs = 0;
+        for (const pauseMs of pauses) expect(bucket.take((nowMs += pauseMs))).toBe('ok');
+      }),
+    );
+  });
+});
+
+describe('what waits for a slow client', () => {
+  const change = fc.record({
+    subject: fc.constantFrom('a', 'b', 'c', 'd'),
+    version: fc.option(fc.bigInt({ min: 1n, max: 9n }), { nil: undefined }),
+  });
+
+  test('is the newest of each subject, and each once', () => {
+    fc.assert(
+      fc.property(fc.array(change), (changes) => {
+        const backlog = new Backlog();
+        const expected = new Map<string, bigint | undefined>();
+        for (const { subject, version } of changes) {
+          backlog.put(changeOf(subject, version ? presenceOf(subject, version) : undefined));
+          const known = expected.get(subject);
+          if (known && version && known > version) continue;
+          expected.set(subject, version);
+        }
+        const taken = new Map<string, bigint | undefined>();
+        for (const message of backlog.take()) {
+          if (message.$case === 'update') {
+            for (const { userId, version } of message.value.presences) taken.set(userId, version);
+          }
+          if (message.$case === 'removed') {
+            for (const userId of message.value.userIds) taken.set(userId, undefined);
+          }
+        }
+        expect(taken).toEqual(expected);
+        expect(backlog.size).toBe(0);
+      }),
+    );
+  });
+
+  test('is taken in frames of no more than so many', () => {
+    const backlog = new Backlog();
+    for (let i = 0; i <= MAX_PRESENCES; i++)
+      backlog.put(changeOf(`u${i}`, presenceOf(`u${i}`, 1n)));
+    const [first] = backlog.take();
+    expect(first?.$case === 'update' && first.value.presences).toHaveLength(MAX_PRESENCES);
+    expect(backlog.size).toBe(1);
+  });
+});
+
+describe('how a viewer sees a user', () => {
+  const contact = { userId: 'bob', relation: Relation.RELATION_FRIEND, mode: Mode.MODE_PUSH };
+  const presence = { ...presenceOf('bob', 9n), mode: Mode.MODE_UNSPECIFIED };
+
+  test('as they are, with the contact’s mode', () => {
+    expect(asSeen({ ...contact, hidden: false, frozen: undefined }, presence)).toEqual(
+      presenceOf('bob', 9n),
+    );
+  });
+
+  test('hidden: offline, with what was last shown', () => {
+    const frozen = { lastActive: new Date(3), version: 4n };
+    expect(asSeen({ ...contact, hidden: true, frozen }, presence)).toEqual({
+      ...presenceOf('bob', 4n),
+      lastActive: new Date(3),
+      status: Status.STATUS_OFFLINE,
+    });
+    expect(asSeen({ ...contact, hidden: true, frozen: undefined }, presence)).toEqual({
+      ...presenceOf('bob', 9n),
+      status: Status.STATUS_OFFLINE,
+    });
+  });
+});
+
+describe('trace context', () => {
+  const clock = createManualClock();
+  const given = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  test('is taken from the request when valid, else begun', () => {
+    expect(traceparentOf(given, clock)).toBe(given);
+    for (const bad of [
+      '',
+      'nonsense',
+      given.replace('00-', 'ff-'),
+      given.replace(/-b.*-/, '-0-'),
+    ]) {
+      expect(traceparentOf(bad, clock)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    }
+  });
+});
+
+test('a limiter runs so many at a time, in order, whatever they end with', async () => {
+  const limiter = createLimiter(2);
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  const task = (id: number) => () => {
+    started.push(id);
+    return new Promise<void>((resolve, reject) => {
+      ends.push(id % 2 === 0 ? resolve : () => reject(new Error('no')));
+    });
+  };
+  const all = [0, 1, 2, 3, 4].map((id) => limiter.run(task(id)).catch(() => undefined));
+  await Promise.resolve();
+  for (let ended = 0; ended < 5; ended++) {
+    expect(started).toEqual([0, 1, 2, 3, 4].slice(0, Math.min(5, ended + 2)));
+    ends[ended]?.();
+    await all[ended];
+    await Promise.resolve();
+  }
+});
