@@ -17,6 +17,7 @@ import { createLogger } from '../../lib/logger.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { Change, PresenceStore } from '../../store/presence-store.ts';
 import type { ChosenStatus } from '../../store/status.ts';
+import { untilNoHold } from '../support/presence-store.ts';
 
 export const SHARDS = 8;
 export const logger = createLogger('test', 'silent');
@@ -64,6 +65,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const store = disposer.add(
     options.store ?? createMemoryPresenceStore({ shardCount: SHARDS, leaseTtlMs, clock }),
   );
+  await untilNoHold(store);
   const bus = disposer.add(options.bus ?? createMemoryBus({ clock }));
   const graph = disposer.add(createMemoryGraphStore({ clock, maxFollowers }));
   const address = await serveGraph(graph, store, disposer);
