@@ -1,5 +1,6 @@
 /** Starts a server's process and waits until it serves. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
@@ -78,11 +79,9 @@ async function serving(
   child: ChildProcess,
   { clock, timeoutMs = 60_000 }: LaunchOptions,
 ): Promise<void> {
-  let failure: Error | undefined;
-  child.once('error', (error) => (failure = error));
+  if (child.pid === undefined) throw (await once(child, 'error'))[0];
   const giveUpAt = clock.monotonic() + timeoutMs;
   for (;;) {
-    if (failure) throw failure;
     if (hasEnded(child))
       throw new Error(`it ended with ${String(child.exitCode ?? child.signalCode)}`);
     const problem = await spec.probe().then(() => undefined, messageOf);
