@@ -8,7 +8,7 @@ import { edgeProblem } from '../graph/edge-problem.ts';
 const MAX_NAMED = 10;
 
 /** The file is not imported: each wrong line with its number. */
-export class EdgeFileError extends Error {
+class EdgeFileError extends Error {
   override readonly name = 'EdgeFileError';
 }
 
@@ -53,7 +53,7 @@ function linesOf(path: string): AsyncIterable<string> {
 }
 
 /** The edge of a line, or what is wrong with it. */
-export function parseEdge(line: string): Edge | string {
+function parseEdge(line: string): Edge | string {
   const [fromUserId = '', toUserId, kind, ...rest] = line.split('\t');
   if (line === '') return 'is empty; a line is two user ids with a tab between them';
   if (toUserId === undefined) return `has no tab: ${JSON.stringify(line.slice(0, 140))}`;

@@ -7,7 +7,7 @@ import type { Announcement } from './edges.ts';
 import type { Frozen } from './audience.ts';
 import type { Freeze, GraphStore, PendingRecord } from './graph-store.ts';
 
-export interface AnnounceCall {
+interface AnnounceCall {
   readonly subject: string;
   /** 1 to 1,000. */
   readonly only: readonly string[];
@@ -29,7 +29,7 @@ export interface Announcer {
   announceRecord(record: PendingRecord, cause: AnnounceCause): Promise<void>;
 }
 
-export type AnnounceCause = Pick<AnnounceCall, 'revision' | 'traceparent'>;
+type AnnounceCause = Pick<AnnounceCall, 'revision' | 'traceparent'>;
 
 export function createAnnouncer({ store, announce }: AnnouncerOptions): Announcer {
   const announceOne = async (

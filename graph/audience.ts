@@ -22,7 +22,7 @@ export interface Hidden {
   readonly frozen: Frozen | undefined;
 }
 
-export interface Followed {
+interface Followed {
   readonly userId: string;
   /** They have too many followers to push to. */
   readonly pull: boolean;

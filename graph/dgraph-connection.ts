@@ -19,7 +19,7 @@ export interface Reply<T> {
   readonly readTs: number;
 }
 
-export interface Committed {
+interface Committed {
   readonly commitTs: number;
   /** Of blank nodes, without `_:`. */
   readonly uids: ReadonlyMap<string, string>;

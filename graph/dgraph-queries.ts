@@ -214,7 +214,7 @@ export function recordsOf(records: readonly RecordAnswer[]): PendingRecord[] {
   return records.flatMap(({ uid, record }) => (record ? [parseRecord(uid, record)] : []));
 }
 
-export const MAX_PENDING = 1000;
+const MAX_PENDING = 1000;
 
 export const PENDING_QUERY = `{
   records(func: eq(mesh.outbox, true), first: ${MAX_PENDING}) { uid record: mesh.record }

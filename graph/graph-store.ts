@@ -71,7 +71,7 @@ export interface GraphStore extends AsyncDisposable {
   load(edges: readonly LoadEdge[]): Promise<number>;
 }
 
-export interface Views {
+interface Views {
   readonly views: readonly View[];
   readonly revision: number;
 }

@@ -5,11 +5,11 @@ import { edgeProblem } from './edge-problem.ts';
 import type { GraphStore, LoadEdge } from './graph-store.ts';
 
 /** Up to so many edges are one transaction. */
-export const MAX_ATOMIC_EDGES = 200_000;
+const MAX_ATOMIC_EDGES = 200_000;
 /** Of a message, and of a batch of a longer stream. */
-export const MAX_BATCH_EDGES = 10_000;
+const MAX_BATCH_EDGES = 10_000;
 
-export interface Imported {
+interface Imported {
   readonly edges: number;
   readonly users: number;
   readonly revision: number;

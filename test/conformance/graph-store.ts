@@ -2,11 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { audienceAmong, audienceOf, contactsOf } from '../../graph/audience.ts';
 import type { ChangeKind } from '../../graph/edges.ts';
-import type { GraphStore, LoadEdge, StoredChange } from '../../graph/graph-store.ts';
+import type { GraphStore, LoadEdge, PendingRecord, StoredChange } from '../../graph/graph-store.ts';
 import { systemClock } from '../../lib/clock.ts';
 
 /** Of the stores under test: pull above 10 followers, push again at 9. */
 export const MAX_FOLLOWERS = 10;
+
+/** The server may have to be built first. */
+const START_MS = 240_000;
 
 export function describeGraphStore(name: string, createStore: () => Promise<GraphStore>): void {
   describe(`graph store: ${name}`, () => {
@@ -14,8 +17,9 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
     beforeAll(async () => {
       store = await createStore();
       await store.prepare();
-    });
+    }, START_MS);
     afterAll(async () => {
+      for (const record of left) await store.settle(record, []);
       await store[Symbol.asyncDispose]();
     });
 
@@ -24,8 +28,12 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
       const suffix = systemClock.uuid();
       return { alice: `alice-${suffix}`, bob: `bob-${suffix}`, carol: `carol-${suffix}` };
     };
-    const change = (kind: ChangeKind, from: string, to: string): Promise<StoredChange> =>
-      store.change({ kind, from, to });
+    const left: PendingRecord[] = [];
+    const change = async (kind: ChangeKind, from: string, to: string): Promise<StoredChange> => {
+      const stored = await store.change({ kind, from, to });
+      left.push(...stored.records);
+      return stored;
+    };
     /** Changes an edge and settles it, as after an announcement that showed nothing. */
     const done = async (kind: ChangeKind, from: string, to: string): Promise<number> => {
       const { revision, records } = await change(kind, from, to);

@@ -25,7 +25,7 @@ import { createDisposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createReadiness } from '../../lib/readiness.ts';
 
-export const logger = createLogger('test', 'silent');
+const logger = createLogger('test', 'silent');
 
 export interface TestGraph extends AsyncDisposable {
   readonly pool: ClientPool<GraphServiceClient>;
