@@ -5,7 +5,7 @@
 export interface DeliveryLedger {
   /** `subject` sets `status` now; everyone in its list of friends is to hear of it. */
   changed(subject: number, status: number, at: number): void;
-  /** `viewer` was sent `status` of `subject`. */
+  /** `viewer` was sent `status` of `subject`. Nothing is counted of subjects that have not changed yet. */
   heard(viewer: number, subject: number, status: number, at: number): void;
   readonly totals: () => DeliveryTotals;
   /** Latencies since the last time they were taken. */
@@ -19,9 +19,11 @@ export interface DeliveryTotals {
   readonly delivered: number;
   /** A change that came to a friend again: harmless (at least once), but paid for. */
   readonly repeated: number;
-  /** A status other than the one last set, or one about somebody who is no friend. */
-  readonly unexpected: number;
+  /** A status other than the one last set, or one about somebody who is no friend: the first few. */
+  readonly unexpected: readonly string[];
 }
+
+const MAX_EXAMPLES = 5;
 
 export function createDeliveryLedger(friends: readonly (readonly number[])[]): DeliveryLedger {
   const users = friends.length;
@@ -34,7 +36,8 @@ export function createDeliveryLedger(friends: readonly (readonly number[])[]): D
     for (const viewer of list) heardOf.set(viewer * users + subject, 0);
   });
   let latencies: number[] = [];
-  const totals = { changes: 0, expected: 0, delivered: 0, repeated: 0, unexpected: 0 };
+  const totals = { changes: 0, expected: 0, delivered: 0, repeated: 0 };
+  const unexpected: string[] = [];
   return {
     changed(subject, status, at) {
       totals.changes++;
@@ -46,8 +49,12 @@ export function createDeliveryLedger(friends: readonly (readonly number[])[]): D
     heard(viewer, subject, status, at) {
       const edge = viewer * users + subject;
       const change = changeOf[subject]!;
-      if (!heardOf.has(edge) || change === 0 || statuses[subject] !== status) {
-        totals.unexpected++;
+      if (change === 0) return;
+      if (!heardOf.has(edge) || statuses[subject] !== status) {
+        const wanted = heardOf.has(edge) ? `status ${statuses[subject]!}` : 'nothing';
+        if (unexpected.length < MAX_EXAMPLES) {
+          unexpected.push(`${viewer} heard status ${status} of ${subject}, not ${wanted}`);
+        }
       } else if (heardOf.get(edge) === change) {
         totals.repeated++;
       } else {
@@ -56,7 +63,7 @@ export function createDeliveryLedger(friends: readonly (readonly number[])[]): D
         latencies.push(at - sentAt[subject]!);
       }
     },
-    totals: () => ({ ...totals }),
+    totals: () => ({ ...totals, unexpected: [...unexpected] }),
     takeLatencies() {
       const taken = Float64Array.from(latencies);
       latencies = [];

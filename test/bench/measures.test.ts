@@ -36,12 +36,13 @@ test('each friend of each change is counted once', () => {
   ledger.heard(1, 0, 3, 12);
   ledger.heard(1, 0, 3, 13);
   ledger.heard(1, 2, 3, 13);
+  ledger.heard(2, 0, 1, 13);
   expect(ledger.totals()).toEqual({
     changes: 1,
     expected: 2,
     delivered: 1,
     repeated: 1,
-    unexpected: 2,
+    unexpected: ['2 heard status 1 of 0, not status 3'],
   });
   expect([...ledger.takeLatencies()]).toEqual([2]);
   expect([...ledger.takeLatencies()]).toEqual([]);
