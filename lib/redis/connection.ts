@@ -2,6 +2,7 @@
 import { Cluster, Command, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../clock.ts';
 import { backoffMs } from '../retry.ts';
+import { createCork } from './cork.ts';
 import { redisErrorOf } from './errors.ts';
 import type { Argument, Send } from './scripts.ts';
 
@@ -172,7 +173,9 @@ function sender(
   address: string,
   lastFailure: () => Error | undefined,
 ): Send {
+  const cork = createCork(client);
   return (name, args: Argument[]) => {
+    cork();
     const command = new Command(name, args as string[], { replyEncoding: 'utf8' });
     const reply = client.sendCommand(command) as Promise<unknown>;
     return reply.catch((error: unknown) => {
