@@ -32,7 +32,9 @@ module.exports = {
       name: 'lib-knows-no-domain',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { path: '^(gateway|presence|fanout|graph|store|cli|test|bench|gen/(presence|registry|graph|fanout|edge))/' },
+      to: {
+        path: '^(gateway|presence|fanout|graph|store|cli|test|bench|gen/(presence|registry|graph|fanout|edge))/',
+      },
     },
     {
       name: 'nothing-imports-tests',
@@ -47,10 +49,20 @@ module.exports = {
       from: { path: '^bench/' },
       to: { path: '^test/(?!support/)' },
     },
-    only('one-file-imports-uws', 'node_modules/uWebSockets', '^(gateway/uws-socket-server|bench/)', ''),
+    only(
+      'one-file-imports-uws',
+      'node_modules/uWebSockets',
+      '^(gateway/uws-socket-server|bench/)',
+      '',
+    ),
     only('one-folder-imports-kafkajs', 'node_modules/kafkajs', '^lib/kafka/', ''),
     only('one-file-imports-dgraph', 'node_modules/dgraph-js', '^graph/dgraph-', ''),
-    only('ioredis-behind-ports', 'node_modules/ioredis', '^(lib/redis|store/redis-|bench|cli/stack)', ''),
+    only(
+      'ioredis-behind-ports',
+      'node_modules/ioredis',
+      '^(lib/redis|store/redis-|bench|cli/stack)',
+      '',
+    ),
     {
       name: 'domain-rules-are-pure',
       severity: 'error',
