@@ -8,9 +8,11 @@ import {
   type ImportEdgesResponse,
 } from '../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../lib/clock.ts';
+import { hostPorts, readSettings } from '../lib/config.ts';
 import { CHANNEL_OPTIONS } from '../lib/grpc/client.ts';
 import { checkEdgeFile, edgesOf } from './edge-file.ts';
 import { createProgress, type Progress } from './import-progress.ts';
+import { knownNames } from './settings.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 const EDGES_A_MESSAGE = 10_000;
@@ -21,7 +23,8 @@ export function importCommand(): Command {
     .description('load edges: a<TAB>b for friends, a<TAB>b<TAB>follows for a follower, one a line')
     .argument('<file>', 'file of edges; checked whole before anything is stored')
     .action(async (file: string) => {
-      const addresses = (process.env['MESH_GRAPH_ADDRS'] ?? DEFAULT_ADDRESS).split(',');
+      const settings = readSettings({ MESH_GRAPH_ADDRS: hostPorts() }, process.env, knownNames);
+      const addresses = settings.MESH_GRAPH_ADDRS ?? [DEFAULT_ADDRESS];
       const summary = await importFile(file, addresses, createProgress(process.stderr));
       process.stdout.write(`${summary}\n`);
     });
@@ -56,11 +59,7 @@ function summaryOf({ edges, users, graphRevision }: ImportEdgesResponse, seconds
 /** The first graph process that answers. */
 async function connect(addresses: readonly string[]): Promise<GraphServiceClient> {
   for (const address of addresses) {
-    const client = new GraphServiceClient(
-      address.trim(),
-      credentials.createInsecure(),
-      CHANNEL_OPTIONS,
-    );
+    const client = new GraphServiceClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
     if (await isReady(client)) return client;
     client.close();
   }

@@ -1,6 +1,7 @@
 /** GraphStore on Dgraph. Stateless: any number of processes, any of them may die. */
 import type { Clock } from '../lib/clock.ts';
-import { pushLimits, type PushLimits } from './audience.ts';
+import { pushLimits, type PushLimits, type UserNode } from './audience.ts';
+import { createBatches } from './batches.ts';
 import {
   createDgraphConnection,
   type DgraphConnection,
@@ -25,18 +26,22 @@ export interface DgraphGraphStoreOptions {
 }
 
 const PAGE = 1000;
+const USERS_A_QUERY = 32;
+const QUERIES_AT_ONCE = 4;
 
 export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphStore {
   const { clock } = options;
   const connection = createDgraphConnection(options);
   const limits = pushLimits(options.maxFollowers);
   const reader = createReader(connection);
+  const readUser = createBatches({
+    run: (asked: readonly UserRequest[]) => readUsers(reader, asked),
+    maxItems: USERS_A_QUERY,
+    maxRunning: QUERIES_AT_ONCE,
+  });
   return {
     prepare: () => migrate(connection),
-    async user(userId, minRevision) {
-      const reply = await reader.read<queries.UserAnswer>(queries.userQuery(userId), minRevision);
-      return queries.userOf(userId, reply.json, reply.readTs);
-    },
+    user: (userId, minRevision) => readUser({ userId, minRevision }),
     async viewsOn(subjectId, viewerIds) {
       const query = queries.viewsOnQuery(subjectId, viewerIds);
       const { json, readTs } = await connection.read<queries.ViewsOnAnswer>(query, 'STRICT');
@@ -81,12 +86,31 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
   };
 }
 
+interface Reader {
+  read<T>(query: string, minRevision: number): Promise<Reply<T>>;
+  /** This process wrote something. */
+  committed(revision: number): void;
+}
+
+interface UserRequest {
+  readonly userId: string;
+  readonly minRevision: number;
+}
+
+async function readUsers(reader: Reader, asked: readonly UserRequest[]): Promise<UserNode[]> {
+  const userIds = asked.map(({ userId }) => userId);
+  const minRevision = Math.max(...asked.map((one) => one.minRevision));
+  const query = queries.usersQuery([...new Set(userIds)]);
+  const { json, readTs } = await reader.read<queries.UsersAnswer>(query, minRevision);
+  return queries.usersOf(userIds, json, readTs);
+}
+
 /**
  * Best effort when that can be new enough, strict when it was not. A revision no read has shown yet is asked for
  * strictly at once: after a commit best effort was seen to lag by up to 270 ms. What this process committed it also
  * reads, whatever is asked for.
  */
-function createReader(connection: DgraphConnection) {
+function createReader(connection: DgraphConnection): Reader {
   let newestSeen = 0;
   let newestWritten = 0;
   const readAs = async <T>(query: string, mode: ReadMode): Promise<Reply<T>> => {

@@ -17,7 +17,7 @@ import type {
   ListContactsRequest,
   ListContactsResponse,
 } from '../gen/graph/v1/graph_service.ts';
-import { invalidArgument, messageOf, RpcError } from '../lib/errors.ts';
+import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
 import { clientStream, serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -91,8 +91,8 @@ async function changeEdge(
   try {
     for (const record of records) await announcer.announceRecord(record, cause);
   } catch (error) {
-    logger.warn({ err: error, kind: change.kind }, 'a changed edge is still to be announced');
     const problem = `stored, to be announced as soon as that can be: ${messageOf(error)}`;
+    if (!isUnavailable(error)) logger.error({ err: error, kind: change.kind }, problem);
     throw new RpcError(status.UNAVAILABLE, problem, { cause: error });
   }
   return { graphRevision: BigInt(revision) };

@@ -77,11 +77,13 @@ async function announceAll(
     try {
       await announcer.announceRecord(record, { revision, traceparent: undefined });
     } catch (error) {
-      logger.warn(
-        { recordId: record.recordId, err: error },
-        'a changed edge is still to be announced',
-      );
-      if (isAway(error)) return;
+      if (isAway(error)) {
+        logger.warn(
+          `${records.length} changed edges are still to be announced: ${messageOf(error)}`,
+        );
+        return;
+      }
+      logger.error({ recordId: record.recordId, err: error }, 'a changed edge is not announced');
     }
   }
 }
