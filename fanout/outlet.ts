@@ -10,6 +10,8 @@ export interface OutletOptions {
   readonly topic: string;
   readonly bus: Pick<MessageBus, 'send'>;
   readonly clock: Clock;
+  /** How long a first record waits for others to go with it, ms; 0 for what the same turn pushes. */
+  readonly lingerMs: number;
   /** Asked before each retry; false drops everything: there is nobody to read. A rejection counts as true. */
   readonly mayRetry: () => Promise<boolean>;
   readonly onSent: () => void;
@@ -40,6 +42,7 @@ const BACKOFF = { baseMs: 20, maxMs: 200 };
 const MAX_BATCH_BYTES = 256 * 1024;
 
 export function createOutlet(options: OutletOptions): Outlet {
+  const { clock, signal, lingerMs } = options;
   let queue: Queued[] = [];
   let running = false;
 
@@ -63,13 +66,12 @@ export function createOutlet(options: OutletOptions): Outlet {
       settle(queue.splice(0));
       return;
     }
-    const { clock, signal } = options;
     await clock.sleep(backoffMs(attempt, BACKOFF, clock.random()), signal);
     settle(queue.filter(({ isWanted }) => !isWanted()));
     queue = queue.filter(({ isWanted }) => isWanted());
   };
   const drain = async (): Promise<void> => {
-    await Promise.resolve(); // what the same turn pushes goes along
+    await (lingerMs > 0 ? clock.sleep(lingerMs, signal) : Promise.resolve());
     let failures = 0;
     while (queue.length > 0) {
       const batch = queue.slice(0, batchLength(queue));

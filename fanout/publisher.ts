@@ -30,6 +30,9 @@ export interface PublisherOptions {
   readonly signal: AbortSignal;
 }
 
+/** Nobody waits for these on a screen; together they cost half. */
+const TRANSITIONS_LINGER_MS = 10;
+
 export function createPublisher(options: PublisherOptions): Publisher {
   const { bus, gateways, kafka, clock, signal } = options;
   const outlets = new Map<string, Outlet>();
@@ -41,6 +44,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const outlet = createOutlet({
       ...shared,
       topic: gatewayTopic(gatewayId),
+      lingerMs: 0,
       mayRetry: () => gateways.isLive(gatewayId),
       onFailure: (error) => noteFailure(error, kafka),
       onIdle: () => outlets.delete(gatewayId),
@@ -51,6 +55,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const transitions = createOutlet({
     ...shared,
     topic: TRANSITIONS_TOPIC,
+    lingerMs: TRANSITIONS_LINGER_MS,
     mayRetry: async () => {
       await bus.ensureTopic(TRANSITIONS_TOPIC, options.transitions);
       return true;

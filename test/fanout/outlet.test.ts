@@ -12,6 +12,7 @@ function outletOver(send: (values: number[]) => Promise<void>, mayRetry = () => 
   let idle = 0;
   const outlet = createOutlet({
     topic: 't',
+    lingerMs: 0,
     bus: { send: (_, records) => send(records.map(({ value }) => value[0] ?? -1)) },
     clock: { ...clock, sleep: () => Promise.resolve() },
     mayRetry: () => Promise.resolve(mayRetry()),
