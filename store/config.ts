@@ -2,8 +2,6 @@
 import { z } from 'zod';
 import { wholeNumber } from '../lib/config.ts';
 
-/** Redis's default port, when a URL names none. */
-const DEFAULT_PORT = 6379;
 const EXAMPLE = 'redis://127.0.0.1:6379, several of a cluster separated by commas';
 
 function redisUrls() {
@@ -32,12 +30,6 @@ function problemOf(url: string): string | undefined {
     return `"${pathname}" of ${host} is not database 0, the only one a cluster has`;
   }
   return undefined;
-}
-
-/** Host and port of a Redis URL: what errors may show. */
-export function addressOf(url: string): string {
-  const { hostname, port } = new URL(url);
-  return `${hostname}:${port || DEFAULT_PORT}`;
 }
 
 export const storeSettings = {

@@ -2,6 +2,7 @@
  * News that Redis volunteers: keys that expired, from every master (each announces only its own), and the bells of
  * shards, from the masters of their slots. A connection a master, which subscribes anew whenever it comes back.
  */
+import type { Clock } from '../lib/clock.ts';
 import { redisErrorOf } from '../lib/redis/errors.ts';
 import { close, type RedisConnection, type RedisNode } from '../lib/redis/connection.ts';
 import { userOfPresenceKey, type ShardKeys } from './keys.ts';
@@ -18,18 +19,21 @@ export async function listenToRedis(
   connection: RedisConnection,
   keys: readonly ShardKeys[],
   listener: StoreListener,
+  clock: Clock,
 ): Promise<AsyncDisposable> {
   await connection.send('ping', []);
   const subscriptions = new Map<string, Subscription>();
   const subscribe = (node: RedisNode): Subscription => {
     const bells = (): string[] => bellsOf(connection, keys, node.address);
-    const subscription = createSubscription(node, bells, receiver(keys, listener));
+    const subscription = createSubscription(node, bells, receiver(keys, listener), clock);
     subscriptions.set(node.address, subscription);
     return subscription;
   };
+  let stopped = false;
   const follow = async (): Promise<void> => {
-    const masters = connection.nodes('master');
-    await dropAll(subscriptions, (address) => !masters.some((node) => node.address === address));
+    const masters = stopped ? [] : connection.nodes('master');
+    const isGone = (address: string) => !masters.some((node) => node.address === address);
+    void dropAll(subscriptions, isGone);
     const known = (node: RedisNode) => subscriptions.get(node.address) ?? subscribe(node);
     await Promise.all(masters.map((node) => known(node).renew()));
   };
@@ -37,6 +41,7 @@ export async function listenToRedis(
   const topology = connection.onTopology(() => void follow().catch(() => undefined));
   const stop = async (): Promise<void> => {
     topology[Symbol.dispose]();
+    stopped = true;
     await dropAll(subscriptions, () => true);
   };
   try {
@@ -90,6 +95,7 @@ function createSubscription(
   node: RedisNode,
   bells: () => string[],
   { onBell, onExpired }: Receiver,
+  clock: Clock,
 ): Subscription {
   const redis = node.dedicated();
   let heard: readonly string[] = [];
@@ -117,6 +123,6 @@ function createSubscription(
         throw redisErrorOf(error, node.address, lastFailure);
       }
     },
-    [Symbol.asyncDispose]: () => close(redis),
+    [Symbol.asyncDispose]: () => close(redis, clock),
   };
 }

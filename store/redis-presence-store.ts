@@ -104,7 +104,7 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
     listLeases: async (kind) =>
       replies.leasesOf(await run(scripts.listLeases, { keys: [leasesKey(kind)], args: [] })),
     listen: async (listener) => {
-      const listening = await listenToRedis(connection, keys, listener);
+      const listening = await listenToRedis(connection, keys, listener, clock);
       subscriptions.add(listening);
       return {
         [Symbol.asyncDispose]: async () => {

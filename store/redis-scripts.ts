@@ -32,8 +32,6 @@ export type LookupRaw = [...ShardRaw, ...(string | number)[]];
 export type InspectRaw = [...ShardRaw, nowMs: number, outboxLength: number, state: string[]];
 export type LeasesRaw = [nowMs: number, leases: string[]];
 
-export type Scripts = ReturnType<typeof readScripts>;
-
 /** @param holdMs how long a fence holds. */
 export function readScripts(holdMs: number) {
   const directory = new URL('./lua/', import.meta.url);

@@ -41,6 +41,7 @@ export interface RedisConnection extends AsyncDisposable {
 
 const DEFAULT_PORT = 6379;
 const CONNECT_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 /** Tries of a cluster's command, 100 ms apart, while a server is away. */
 const CLUSTER_TRIES = 6;
@@ -50,18 +51,17 @@ export function openRedis(options: RedisConnectionOptions): RedisConnection {
   const address = options.urls.map(addressOf).join(',');
   const isCluster = options.urls.length > 1;
   const client = isCluster ? createCluster(options) : createSingle(options);
-  let lastFailure: Error | undefined;
-  client.on('error', (error: Error) => (lastFailure = error));
-  client.on('node error', (error: Error) => (lastFailure = error));
-  client.on('ready', () => (lastFailure = undefined));
-  let opening: Promise<void> | undefined = open(client).finally(() => (opening = undefined));
+  const failure = watchFailures(client);
+  let opening: Promise<void> | undefined = open(client, failure).finally(() => {
+    opening = undefined;
+  });
 
   const nodeOf = (node: Redis): RedisNode => ({
     address: nodeAddress(node),
-    send: sender(node, nodeAddress(node), () => lastFailure),
+    send: sender(node, nodeAddress(node), failure),
     dedicated: () => dedicated(node, options),
   });
-  const sendNow = sender(client, address, () => lastFailure);
+  const sendNow = sender(client, address, failure);
   return {
     address,
     isCluster,
@@ -73,7 +73,7 @@ export function openRedis(options: RedisConnectionOptions): RedisConnection {
       client.on('refresh', listener);
       return { [Symbol.dispose]: () => void client.off('refresh', listener) };
     },
-    [Symbol.asyncDispose]: () => close(client),
+    [Symbol.asyncDispose]: () => close(client, options.clock),
   };
 }
 
@@ -153,13 +153,32 @@ function dedicated(node: Redis, options: RedisConnectionOptions): Redis {
   return new Redis({ host, port, ...credentials, ...common(options), enableOfflineQueue: false });
 }
 
+/** Why there is no connection; undefined while there is one. */
+interface Failure {
+  last: Error | undefined;
+}
+
+/** What a client says when a server failed of which the reason was told before. */
+const SAYS_LITTLE = /^(Connection is closed|Failed to refresh slots cache)/;
+
+function watchFailures(client: Redis | Cluster): Failure {
+  const failure: Failure = { last: undefined };
+  const note = (error: Error): void => {
+    if (!failure.last || !SAYS_LITTLE.test(error.message)) failure.last = error;
+  };
+  client.on('error', note);
+  client.on('node error', note);
+  client.on('ready', () => (failure.last = undefined));
+  return failure;
+}
+
 /** Resolves when the first attempt has succeeded or failed; the client goes on trying by itself. */
-async function open(client: Redis | Cluster): Promise<void> {
+async function open(client: Redis | Cluster, failure: Failure): Promise<void> {
   try {
     await client.connect();
     if (client instanceof Cluster) await Promise.all(client.nodes('master').map(warm));
-  } catch {
-    // The error event told why; calls that come now fail with it.
+  } catch (error) {
+    failure.last ??= error as Error;
   }
 }
 
@@ -168,26 +187,23 @@ async function warm(node: Redis): Promise<void> {
   await node.ping();
 }
 
-function sender(
-  client: Redis | Cluster,
-  address: string,
-  lastFailure: () => Error | undefined,
-): Send {
+function sender(client: Redis | Cluster, address: string, failure: Failure): Send {
   const cork = createCork(client);
   return (name, args: Argument[]) => {
     cork();
     const command = new Command(name, args as string[], { replyEncoding: 'utf8' });
     const reply = client.sendCommand(command) as Promise<unknown>;
     return reply.catch((error: unknown) => {
-      throw redisErrorOf(error, address, lastFailure());
+      throw redisErrorOf(error, address, failure.last);
     });
   };
 }
 
-/** Resolves when the connection is closed; idempotent. */
-export async function close(client: Redis | Cluster): Promise<void> {
-  if (client.status === 'end') return;
-  const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
+/** Resolves when the connection is closed; idempotent. A client that waits for its next try has nothing to close. */
+export async function close(client: Redis | Cluster, clock: Clock): Promise<void> {
+  const isConnected = ['connecting', 'connect', 'ready'].includes(client.status);
+  const waiting = new AbortController();
+  client.once('end', () => waiting.abort());
   client.disconnect();
-  await ended;
+  if (isConnected) await clock.sleep(CLOSE_TIMEOUT_MS, waiting.signal).catch(() => undefined);
 }

@@ -31,8 +31,11 @@ export function redisErrorOf(error: unknown, address: string, lastFailure?: Erro
     return new RedisError('REFUSED', address, explain(reason), error);
   }
   const why = isReply(error) ? reason : messageOf(lastFailure ?? error);
-  return new RedisError('UNAVAILABLE', address, why, error);
+  return new RedisError('UNAVAILABLE', address, why.replace(NO_SERVER, 'cannot connect'), error);
 }
+
+/** How a cluster's client says that it reached none of its servers, or the one of the key. */
+const NO_SERVER = /^(Connection is closed\.|Failed to refresh slots cache\.)/;
 
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';

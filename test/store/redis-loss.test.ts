@@ -137,3 +137,14 @@ test('a store made before its server serves once it is there; hints come back by
   await listening[Symbol.asyncDispose]();
   await early[Symbol.asyncDispose]();
 });
+
+test.each([1, 2])('with none of %i servers a store says so and closes', async (servers) => {
+  await redis.kill();
+  const urls = Array.from({ length: servers }, () => redis.url);
+  const lonely = createRedisPresenceStore({ ...SETTINGS, urls, clock });
+  await expect(lonely.lookup(0, [])).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/ECONNREFUSED|cannot connect/),
+  });
+  await lonely[Symbol.asyncDispose]();
+});
