@@ -290,6 +290,7 @@ export class Session implements LeaseOwner {
     const { upstreams, clock } = this.#context;
     let beatAtMs = 0;
     const reply = upstreams.register(() => {
+      if (this.#isClosed()) throw new Error('the session is over');
       const nowMs = clock.monotonic();
       beatAtMs = this.#lastSignOfLife(nowMs);
       return this.#registration(beatAtMs, nowMs);

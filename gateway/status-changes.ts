@@ -51,7 +51,8 @@ export class StatusChanges {
     }, onRefused);
   }
 
-  setActivity(activity: Activity): void {
+  setActivity(given: Activity): void {
+    const activity = given === Activity.ACTIVITY_UNSPECIFIED ? Activity.ACTIVITY_ACTIVE : given;
     if (activity === this.#activity) return;
     this.#activity = activity;
     // When presence cannot be told now, the next beat finds its epoch older, and the session is registered anew.

@@ -51,14 +51,15 @@ export interface Upstreams {
   presences(userIds: readonly string[]): Promise<PresenceReading>;
 }
 
-/** Calls at a time for sessions that open. */
-const MAX_OPENING_CALLS = 64;
+/** Calls at a time for sessions that open, and as many for those that close. */
+const MAX_CALLS = 64;
 const MAX_IDS_A_CALL = 1000;
 const PAGE_SIZE = 1000;
 const CONTACTS: CallSettings = { timeoutMs: 5000 };
 
 export function createUpstreams({ presence, registry, graph }: UpstreamClients): Upstreams {
-  const opening = createLimiter(MAX_OPENING_CALLS);
+  const opening = createLimiter(MAX_CALLS);
+  const closing = createLimiter(MAX_CALLS);
   return {
     register: (request, traceparent) =>
       opening.run(() =>
@@ -66,7 +67,9 @@ export function createUpstreams({ presence, registry, graph }: UpstreamClients):
       ),
     async close({ userId, sessionId }, reason, traceparent) {
       const request = { userId, sessionId, reason };
-      await registry.unary((client) => client.closeSession, request, { traceparent });
+      await closing.run(() =>
+        registry.unary((client) => client.closeSession, request, { traceparent }),
+      );
     },
     async choose(userId, chosen, traceparent) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;

@@ -22,6 +22,8 @@ interface UserData {
 type UwsSocket = uWS.WebSocket<UserData>;
 
 const SENT = 1;
+/** LIBUS_LISTEN_EXCLUSIVE_PORT: without it a second gateway would share the port unseen. */
+const EXCLUSIVE_PORT = 1;
 /** uWebSockets.js knows no longer one. */
 const MAX_IDLE_TIMEOUT_S = 960;
 
@@ -97,9 +99,20 @@ export async function createUwsSocketServer(options: SocketServerOptions): Promi
   };
 }
 
+/** An overload that its types leave out. */
+interface ExclusiveListener {
+  listen(
+    host: string,
+    port: number,
+    options: number,
+    callback: (listening: uWS.us_listen_socket | false) => void,
+  ): unknown;
+}
+
 function listen(app: uWS.TemplatedApp, host: string, port: number): Promise<uWS.us_listen_socket> {
   return new Promise((resolve, reject) => {
-    app.listen(host, port, (listening) => {
+    const listener = app as uWS.TemplatedApp & ExclusiveListener;
+    listener.listen(host, port, EXCLUSIVE_PORT, (listening) => {
       if (listening) return resolve(listening);
       const problem = `HTTP cannot listen on ${host}:${port}.`;
       reject(new Error(`${problem} Is another one running? Set MESH_HTTP_PORT.`));

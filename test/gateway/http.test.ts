@@ -182,6 +182,12 @@ describe('the door', () => {
   });
 });
 
+test('a port that is taken is named', async () => {
+  const options = { ...mesh, clock, logger, heartbeatIntervalMs: 300 };
+  const started = createGateway({ ...options, httpPort: gateway.port, auth: { mode: 'dev' } });
+  await expect(started).rejects.toThrow(`127.0.0.1:${gateway.port}`);
+});
+
 const token = (claims: object, secret = SECRET): Promise<string> =>
   new SignJWT({ ...claims })
     .setProtectedHeader({ alg: 'HS256' })

@@ -73,6 +73,17 @@ test('a heartbeat is answered with the number of the last frame', async () => {
   expect(client.frames[at]?.n).toBe(client.frames[at - 1]?.n);
 });
 
+test('a heartbeat in an unusual spelling is one, and changes nothing', async () => {
+  using client = await join(east, 'gus');
+  const acks = (): number => client.frames.filter(({ ack }) => ack).length;
+  const before = acks();
+  for (let i = 0; i < 5; i++) client.sendRaw('{ "heartbeat": { } }');
+  client.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await eventually(async () => (await mesh.store.inspect('gus')).settled.status === 'BUSY');
+  expect(acks() - before).toBeGreaterThanOrEqual(5);
+  expect((await mesh.store.inspect('gus')).sessions[0]?.epoch).toBe(0);
+});
+
 test('a resync sends the snapshot again, without a welcome', async () => {
   await mesh.befriend('hana', 'ivan');
   using hana = await join(east, 'hana');
