@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Cause } from '../../gen/fanout/v1/messages.ts';
+import { Cause } from '../../gen/presence/v1/transition.ts';
 import { Mode, Status } from '../../gen/presence/v1/presence.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRig, type Rig } from './rig.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { Cause } from '../../gen/fanout/v1/messages.ts';
+import { Cause } from '../../gen/presence/v1/transition.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
@@ -27,10 +27,10 @@ const beat = async (store: PresenceStore, userId: string, sessionId: string) => 
 };
 
 test('a lease that ends is told to friends, with its cause', async () => {
-  const gateway = await start({ leaseTtlMs: 400 });
+  const gateway = await start({ leaseTtlMs: 1000 });
   await rig.open('alice', 'gw-1', 'a');
   await rig.open('bob', 'gw-1', 'b');
-  const deadlineMs = (await beat(rig.store, 'alice', 'a'), systemClock.monotonic() + 400);
+  const deadlineMs = (await beat(rig.store, 'alice', 'a'), systemClock.monotonic() + 1000);
   await eventually(async () => {
     await beat(rig.store, 'bob', 'b');
     return gateway.seen('bob', 'alice')?.status === Status.STATUS_OFFLINE;

@@ -1,6 +1,6 @@
 /** What a worker promises while things break, over any store and bus. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Cause } from '../../gen/fanout/v1/messages.ts';
+import { Cause } from '../../gen/presence/v1/transition.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { gatewayTopic } from '../../fanout/topics.ts';
 import { systemClock as clock } from '../../lib/clock.ts';

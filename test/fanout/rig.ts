@@ -1,5 +1,6 @@
 /** Fanout workers with a store, a bus, a graph served over gRPC, and gateways that note what they are sent. */
-import { GatewayRecord, Transition, type Delivery } from '../../gen/fanout/v1/messages.ts';
+import { GatewayRecord, type Delivery } from '../../gen/fanout/v1/messages.ts';
+import { Transition } from '../../gen/presence/v1/transition.ts';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import type { Presence } from '../../gen/presence/v1/presence.ts';
 import { createFanout, type FanoutOptions, type FanoutPart } from '../../fanout/app.ts';
@@ -12,11 +13,12 @@ import { createClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
 import type { MessageBus, ReceivedRecord } from '../../lib/kafka/bus.ts';
 import { createMemoryBus } from '../../lib/kafka/memory-bus.ts';
-import { createDisposer } from '../../lib/lifecycle.ts';
+import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { Change, PresenceStore } from '../../store/presence-store.ts';
 import type { ChosenStatus } from '../../store/status.ts';
+import { eventually } from '../support/eventually.ts';
 import { untilNoHold } from '../support/presence-store.ts';
 
 export const SHARDS = 8;
@@ -60,8 +62,17 @@ export interface TestGateway {
 }
 
 export async function createRig(options: RigOptions = {}): Promise<Rig> {
-  const { leaseTtlMs = 60_000, maxFollowers = 5000 } = options;
   const disposer = createDisposer();
+  try {
+    return await setUp(options, disposer);
+  } catch (error) {
+    await disposer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function setUp(options: RigOptions, disposer: Disposer): Promise<Rig> {
+  const { leaseTtlMs = 60_000, maxFollowers = 5000 } = options;
   const store = disposer.add(
     options.store ?? createMemoryPresenceStore({ shardCount: SHARDS, leaseTtlMs, clock }),
   );
@@ -72,16 +83,11 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const transitionRecords: ReceivedRecord[] = [];
   const transitions: Transition[] = [];
   await bus.ensureTopic(TRANSITIONS_TOPIC, transitionsSpec(4, 1));
-  disposer.add(
-    await bus.read(TRANSITIONS_TOPIC, {
-      from: 'latest',
-      onRecord: (record) => {
-        transitionRecords.push(record);
-        transitions.push(Transition.decode(record.value));
-      },
-      onCrash: () => undefined,
-    }),
-  );
+  const onTransition = (record: ReceivedRecord): void => {
+    transitionRecords.push(record);
+    transitions.push(Transition.decode(record.value));
+  };
+  disposer.add(await readAll(bus, TRANSITIONS_TOPIC, onTransition));
   let sessions = 0;
   const change = async (what: Change): Promise<void> => {
     await store.change(what);
@@ -116,7 +122,7 @@ export function opened(userId: string, gatewayId: string, sessionId: string): Ch
 async function serveGraph(
   graphStore: GraphStore,
   store: PresenceStore,
-  disposer: ReturnType<typeof createDisposer>,
+  disposer: Disposer,
 ): Promise<string> {
   const graph = disposer.add(
     createGraph({
@@ -141,23 +147,18 @@ async function startGateway(
   gatewayId: string,
   store: PresenceStore,
   bus: MessageBus,
-  disposer: ReturnType<typeof createDisposer>,
+  disposer: Disposer,
 ): Promise<TestGateway> {
   const deliveries: Delivery[] = [];
   const records: ReceivedRecord[] = [];
   await bus.ensureTopic(gatewayTopic(gatewayId), transitionsSpec(1, 1));
   await store.keepLease('gateways', gatewayId, 600_000);
-  disposer.add(
-    await bus.read(gatewayTopic(gatewayId), {
-      from: 'earliest',
-      onRecord: (record) => {
-        records.push(record);
-        const { payload } = GatewayRecord.decode(record.value);
-        if (payload?.$case === 'delivery') deliveries.push(payload.value);
-      },
-      onCrash: () => undefined,
-    }),
-  );
+  const onRecord = (record: ReceivedRecord): void => {
+    records.push(record);
+    const { payload } = GatewayRecord.decode(record.value);
+    if (payload?.$case === 'delivery') deliveries.push(payload.value);
+  };
+  disposer.add(await readAll(bus, gatewayTopic(gatewayId), onRecord));
   return {
     ...{ gatewayId, deliveries, records },
     seen: (viewer, subject) => newest(deliveries, viewer, subject),
@@ -165,6 +166,17 @@ async function startGateway(
       await store.keepLease('gateways', gatewayId, 0);
     },
   };
+}
+
+/** A topic that was just made may not be readable for a moment. */
+function readAll(
+  bus: MessageBus,
+  topic: string,
+  onRecord: (record: ReceivedRecord) => void,
+): Promise<AsyncDisposable> {
+  return eventually(() =>
+    bus.read(topic, { from: 'earliest', onRecord, onCrash: () => undefined }),
+  );
 }
 
 function newest(
