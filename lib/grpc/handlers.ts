@@ -18,13 +18,26 @@ export interface CallContext {
 
 interface Cancellable {
   readonly metadata: Metadata;
+  readonly cancelled: boolean;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
+/** The signal is made when asked for: grpc-js cancels every call at its end, and most never ask. */
 function contextOf(call: Cancellable): CallContext {
+  let signal: AbortSignal | undefined;
+  return {
+    metadata: call.metadata,
+    get signal() {
+      return (signal ??= signalOf(call));
+    },
+  };
+}
+
+function signalOf(call: Cancellable): AbortSignal {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
-  return { metadata: call.metadata, signal: controller.signal };
+  if (call.cancelled) controller.abort();
+  else call.on('cancelled', () => controller.abort());
+  return controller.signal;
 }
 
 /** The status for the caller; what nobody expected also goes to the log in full. */
