@@ -10,12 +10,12 @@ local ttl = tonumber(ARGV[1])
 
 -- The deadlines index stays as it is: its score, now too early, costs one look a lease.
 local function extend(state, presence, field, beat, deadline, rest, view)
-  local seen, latest, status, servers = match(view, '^(%d+)|(%d+)|(%u+)|(.*)$')
+  local seen, latest, count, status, servers = match(view, '^(%d+)|(%d+)|(%d+)|(%u+)|(.*)$')
   local own = digits(deadline)
   local record = digits(beat) .. '|' .. own .. '|' .. rest
   seen = digits(max(beat, tonumber(seen)))
   latest = deadline >= tonumber(latest) and own or latest
-  call('HSET', state, field, record, 'view', view_of(seen, latest, status, servers))
+  call('HSET', state, field, record, 'view', view_of(seen, latest, count, status, servers))
   local last_active = seen
   if status == 'OFFLINE' then last_active = call('HGET', state, 'last_active') or 0 end
   call('SET', presence, presence_of(status, last_active, servers), 'PXAT', latest)

@@ -48,8 +48,8 @@ local function is_alive(shard, deadline)
 end
 
 -- What the user's hash keeps of the live sessions together; see user.lua.
-local function view_of(beat, latest, status, servers)
-  return beat .. '|' .. latest .. '|' .. status .. '|' .. servers
+local function view_of(beat, latest, count, status, servers)
+  return beat .. '|' .. latest .. '|' .. count .. '|' .. status .. '|' .. servers
 end
 
 -- What others read of a user with a live session.

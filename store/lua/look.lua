@@ -6,14 +6,37 @@
 
 local shard = enter(KEYS[1])
 local ttl = tonumber(ARGV[1])
+
+-- Most users were heard of since their time was set, and have one session: then the view tells its deadline.
+local function deadline_of_one(state)
+  local view = redis.call('HGET', state, 'view')
+  if not view or is_held(shard) then return end
+  local latest, sessions = string.match(view, '^%d+|(%d+)|(%d+)|')
+  local deadline = tonumber(latest)
+  if sessions == '1' and deadline >= shard.now and not is_stale(shard, deadline, ttl) then return latest end
+end
+
+-- Returns what is to be written.
+local function look(user_id, keys)
+  local deadline = deadline_of_one(keys.state)
+  if deadline then return { keys, user_id, deadline } end
+  local user = load_user(user_id, keys.state)
+  return { keys, user, settle(shard, user, ttl, nil, '') }
+end
+
 local looked = {}
 for i = 1, #ARGV - 1 do
-  local keys = { deadlines = KEYS[2], outbox = KEYS[3], state = KEYS[3 + 2 * i], presence = KEYS[4 + 2 * i] }
-  local user = load_user(ARGV[i + 1], keys.state)
-  looked[i] = { keys, user, settle(shard, user, ttl, nil, '') }
+  looked[i] = look(ARGV[i + 1], {
+    deadlines = KEYS[2], outbox = KEYS[3], state = KEYS[3 + 2 * i], presence = KEYS[4 + 2 * i],
+  })
 end
 local appended = false
 for i = 1, #looked do
-  appended = save(shard, unpack(looked[i], 1, 3)) or appended
+  local keys, user, sum = unpack(looked[i], 1, 3)
+  if type(user) == 'string' then
+    redis.call('ZADD', keys.deadlines, sum, user)
+  else
+    appended = save(shard, keys, user, sum) or appended
+  end
 end
 if appended then ring(KEYS[4]) end

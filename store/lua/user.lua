@@ -3,8 +3,8 @@
 -- A user is a hash:
 --   status version last_active        what is settled; last_active is the beat when the user went OFFLINE
 --   chosen chosen_at revision         the user's choice and the graph revision
---   view                              only with sessions: last beat|latest deadline|status|servers (JSON), all that a
---                                     heartbeat needs to renew the presence key
+--   view                              only with sessions: last beat|latest deadline|sessions|status|servers (JSON),
+--                                     all that a heartbeat needs to renew the presence key
 --   beat                              only without: the last beat
 --   logged log:0 … log:7              how many transitions there were, and the last of them, in a ring
 --   s:<session id>                    beat|deadline|epoch|closing|activity|gateway|trace|device
@@ -77,10 +77,13 @@ local function drop_session(user, session)
 end
 
 -- No lease reaches that far: the clock stepped back since, and the session would outlive its heartbeats.
+local function is_stale(shard, deadline, ttl)
+  return deadline > shard.now + ttl + STALE_DEADLINE_MS
+end
+
 local function mend_stale_deadline(shard, user, session, ttl)
-  local latest = shard.now + ttl
-  if session.deadline <= latest + STALE_DEADLINE_MS then return end
-  session.deadline = latest
+  if not is_stale(shard, session.deadline, ttl) then return end
+  session.deadline = shard.now + ttl
   put_session(user, session)
 end
 
@@ -180,7 +183,7 @@ end
 -- A mere look mostly finds everything as it was: then only the index moves.
 local function save_present(keys, user, sum)
   local servers = #sum.gateways > 0 and '["' .. table.concat(sum.gateways, '","') .. '"]' or '[]'
-  local view = view_of(digits(user.beat), digits(sum.latest), user.status, servers)
+  local view = view_of(digits(user.beat), digits(sum.latest), #user.sessions, user.status, servers)
   local is_new = view ~= user.view
   if is_new then put(user, 'view', view) end
   save_state(keys, user)

@@ -40,23 +40,29 @@ test('in the in-process store', async () => {
 test('in Redis', async () => {
   const redis = await startRedis();
   const store = createRedisPresenceStore({ ...SETTINGS, urls: [redis.url], clock: systemClock });
-  await untilNoHold(store);
-  await store.change(open('ann'));
-  const { nowMs } = await sweep(store, 0);
-  await writeHourAhead(redis.url, 'ann');
-  await lapsesSoon(store, nowMs + HOUR_MS);
-  await store[Symbol.asyncDispose]();
-  await redis[Symbol.asyncDispose]();
+  try {
+    await untilNoHold(store);
+    await store.change(open('ann'));
+    const { nowMs } = await sweep(store, 0);
+    await writeHourAhead(redis.url, 'ann');
+    await lapsesSoon(store, nowMs + HOUR_MS);
+  } finally {
+    await store[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+  }
 });
 
 /** What Redis would hold of a session if its clock had been an hour ahead when the session opened. */
 async function writeHourAhead(url: string, userId: string): Promise<void> {
   const [keys] = shardKeys(1);
+  const state = keys!.state(userId);
   const admin = new Redis(url);
+  const { view = '', ...fields } = await admin.hgetall(state);
   const field = `s:${userId}/1`;
-  const record = (await admin.hget(keys!.state(userId), field))!.split('|');
-  const deadline = Number(record[1]) + HOUR_MS;
-  await admin.hset(keys!.state(userId), field, record.with(1, String(deadline)).join('|'));
+  const record = (fields[field] ?? '').split('|');
+  const deadline = String(Number(record[1]) + HOUR_MS);
+  await admin.hset(state, field, record.with(1, deadline).join('|'));
+  await admin.hset(state, 'view', view.split('|').with(1, deadline).join('|'));
   await admin.zadd(keys!.deadlines, deadline, userId);
   admin.disconnect();
 }
