@@ -135,7 +135,8 @@ export async function startInProcessMesh(
       presenceServer = undefined;
     },
     async startPresence() {
-      presenceServer = await serve(presencePart.services, presencePort);
+      // Somebody's outgoing connection may have the port for a moment.
+      presenceServer = await eventually(() => serve(presencePart.services, presencePort));
     },
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
   };
