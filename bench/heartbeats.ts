@@ -8,7 +8,7 @@
  * (about 135) that those 80,000 sockets would make by default. Nothing else is changed.
  *
  * Three baselines, in the same run, on the same sockets (the literal path beating slower, so that it can keep up):
- * - bare: a uWebSockets.js handler that drops the frame;
+ * - bare: a uWebSockets.js handler that drops the frame (and, for what the gateway's acks cost, one that answers it);
  * - SET: `redis-benchmark -P 64` with the seed's SET, on a Redis with the same settings;
  * - literal: the seed as written, one unary gRPC call and one SET a beat, nothing acknowledged to the client.
  *
@@ -60,10 +60,11 @@ async function run(context: BenchmarkContext): Promise<readonly Result[]> {
   if (!hasTool('redis-benchmark'))
     throw new Error('no redis-benchmark: apt-get install redis-tools');
   const set = cpuPerEvent(await measureSet(context), 'redis');
-  const bare = cpuPerEvent(await measureBare(context), 'gateway');
+  const bare = cpuPerEvent(await measureBare(context, 'drop'), 'gateway');
+  const acking = cpuPerEvent(await measureBare(context, 'ack'), 'gateway');
   const literal = await measureLiteral(context);
   const mesh = await measureMesh(context);
-  return report({ set, bare, literal, ...mesh });
+  return report({ set, bare, acking, literal, ...mesh });
 }
 
 async function measureSet({ clock, say }: BenchmarkContext): Promise<readonly Round[]> {
@@ -79,11 +80,14 @@ async function measureSet({ clock, say }: BenchmarkContext): Promise<readonly Ro
   });
 }
 
-async function measureBare(context: BenchmarkContext): Promise<readonly Round[]> {
-  context.say('a bare handler that drops the frame');
+async function measureBare(
+  context: BenchmarkContext,
+  kind: 'drop' | 'ack',
+): Promise<readonly Round[]> {
+  context.say(`a bare handler: ${kind} the frame`);
   await using server = await startRemote<BareSockets>(moduleOf('bare-sockets'));
   await using load = await startLoad();
-  const port = await server.call('serve', { kind: 'drop' });
+  const port = await server.call('serve', { kind });
   await connect(load, [port], HEARTBEAT_INTERVAL_MS, true);
   const count = (): Promise<number> => server.call('frames', undefined);
   return await measure(context, { gateway: [server.pid] }, count);
@@ -172,10 +176,12 @@ interface Measurements extends Mesh {
   readonly set: readonly number[];
   /** CPU µs a frame. */
   readonly bare: readonly number[];
+  /** The same of one that answers, as the mesh does. */
+  readonly acking: readonly number[];
   readonly literal: readonly Round[];
 }
 
-function report({ set, bare, literal, rounds, idle }: Measurements): readonly Result[] {
+function report({ set, bare, acking, literal, rounds, idle }: Measurements): readonly Result[] {
   const own = cpuByPart(rounds, idle);
   const theirs = cpuByPart(literal);
   const total = sumOf(own.gateway, own.presence, own.redis);
@@ -200,6 +206,7 @@ function report({ set, bare, literal, rounds, idle }: Measurements): readonly Re
       total.map(perCpuSecond),
       literalTotal.map(perCpuSecond),
     ),
+    result('bare.acking', `${unit}; bare`, acking, bare),
     ...PARTS.map((part) => result(`literal.${part}`, unit, theirs[part])),
     ...PARTS.map((part) => result(`idle.${part}`, '% of a core', [100 * (idle[part] ?? 0)])),
   ];

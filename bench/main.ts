@@ -6,7 +6,7 @@ import { messageOf } from '../lib/errors.ts';
 import { heartbeats } from './heartbeats.ts';
 import { propagation } from './propagation.ts';
 import type { Benchmark } from './support/benchmark.ts';
-import { describeMachine, formatTable } from './support/report.ts';
+import { describeLoad, describeMachine, formatTable } from './support/report.ts';
 import type { Result } from './support/result.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [heartbeats, propagation];
@@ -24,9 +24,11 @@ const program = new Command('bench')
   .option('--list', 'tell which benchmarks there are')
   .action(async (names: string[], { json, list }: Options) => {
     if (list) return tellAll();
-    const results = await runAll(choose(names));
+    const chosen = choose(names);
+    const loadBefore = describeLoad();
+    const results = await runAll(chosen);
     print(formatTable(results));
-    print(describeMachine());
+    print(`${describeMachine()}; ${loadBefore} before`);
     if (json) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
   });
 

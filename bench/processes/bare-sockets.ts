@@ -1,6 +1,6 @@
 /**
- * The machine's limit: uWebSockets.js and nothing else. `drop` forgets every frame; `fanout` pushes each change to the
- * friends' sockets straight from memory, the same bytes to all.
+ * The machine's limit: uWebSockets.js and nothing else. `drop` forgets every frame; `ack` answers each with a few bytes;
+ * `fanout` pushes each change to the friends' sockets straight from memory, the same bytes to all.
  */
 import uWS from 'uWebSockets.js';
 import { ClientFrame, ServerFrame } from '../../gen/edge/v1/frames.ts';
@@ -16,7 +16,7 @@ export interface BareSockets {
 }
 
 export type BareOptions =
-  | { readonly kind: 'drop' }
+  | { readonly kind: 'drop' | 'ack' }
   | { readonly kind: 'fanout'; readonly friends: readonly (readonly number[])[] };
 
 interface User {
@@ -32,12 +32,13 @@ const EMPTY_SNAPSHOT = ServerFrame.encode({
 let frames = 0;
 
 serveRemote({
-  serve: (options) =>
-    listen(options.kind === 'drop' ? () => undefined : createFanout(options.friends)),
+  serve: (options) => listen(handlerOf(options)),
   frames: () => frames,
 } satisfies BareSockets);
 
 type OnFrame = (from: number, frame: ArrayBuffer) => void;
+
+const ACK = ServerFrame.encode({ n: 1n, frame: { $case: 'ack', value: {} } }).finish();
 const sockets = new Map<number, uWS.WebSocket<User>>();
 
 function listen(onFrame: OnFrame): Promise<number> {
@@ -63,6 +64,12 @@ function listen(onFrame: OnFrame): Promise<number> {
       else reject(new Error('uWebSockets.js cannot listen on 127.0.0.1'));
     });
   });
+}
+
+function handlerOf(options: BareOptions): OnFrame {
+  if (options.kind === 'fanout') return createFanout(options.friends);
+  if (options.kind === 'drop') return () => undefined;
+  return (from) => sockets.get(from)?.send(ACK, true);
 }
 
 function createFanout(friends: readonly (readonly number[])[]): OnFrame {

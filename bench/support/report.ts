@@ -1,5 +1,5 @@
 /** Results for people: a table, and the machine they were measured on. */
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import type { Result } from './result.ts';
 
 const COLUMNS = ['', 'value', 'unit', 'baseline', 'ratio', 'rounds from … to'] as const;
@@ -18,6 +18,11 @@ export function formatTable(results: readonly Result[]): string {
 export function describeMachine(): string {
   const cores = cpus();
   return `${cores.length} cores, ${cores[0]?.model.trim() ?? 'unknown CPU'}, Node ${process.version}`;
+}
+
+/** What else the machine was doing: figures taken while others work on the same cores are worth little. */
+export function describeLoad(): string {
+  return `load average ${loadavg()[0]!.toFixed(1)}`;
 }
 
 function toRow({ name, value, unit, baseline, ratio, samples }: Result): readonly string[] {
