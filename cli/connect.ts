@@ -53,6 +53,9 @@ function connect(url: string, token: string): Promise<void> {
       if (frame.welcome) beat(socket, frame.welcome.heartbeatInterval, beating);
       for (const line of linesOf(frame)) show(line);
     });
+    // What is typed before the connection stands waits in the terminal.
+    keyboard.pause();
+    socket.on('open', () => keyboard.resume());
     keyboard.on('line', (line) => obey(socket, line.trim().toLowerCase()));
     socket.on('error', (error) => reject(new Error(`${url}: ${error.message}`)));
     socket.on('close', (code, reason) => {

@@ -4,9 +4,11 @@ import { ConfigError } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EXIT_USAGE } from '../lib/lifecycle.ts';
 import { connectCommand } from './connect.ts';
+import { explainCommand } from './explain.ts';
 import { importCommand } from './import.ts';
 import { partCommands } from './parts.ts';
 import { stackCommand } from './stack/command.ts';
+import { tailCommand } from './tail.ts';
 import { tokenCommand } from './token.ts';
 import { upCommand } from './up.ts';
 
@@ -21,6 +23,8 @@ for (const command of [
   tokenCommand(process.env['MESH_JWT_SECRET']),
   connectCommand(),
   importCommand(),
+  explainCommand(process.env),
+  tailCommand(process.env),
   stackCommand(),
 ]) {
   program.addCommand(command);

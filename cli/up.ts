@@ -65,7 +65,7 @@ async function up(settings: Settings, logger: Logger): Promise<AsyncDisposable> 
 async function start(settings: Settings, logger: Logger, disposer: Disposer): Promise<void> {
   const store = disposer.add(createStore(settings));
   const bus = disposer.add(createBus(settings));
-  const grpcPort = await serveGrpc(settings, { logger, store }, disposer);
+  const grpcPort = await serveGrpc(settings, { logger, store, bus }, disposer);
   const pool = <C extends { close(): void }>(service: ClientConstructor<C>, name: string) =>
     openPool(disposer, service, name, grpcPort);
   const graph = pool(GraphServiceClient, 'graph');
@@ -101,12 +101,12 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
 /** Presence and graph on one server. Graph reaches presence through it, once it listens. */
 async function serveGrpc(
   settings: Settings,
-  { logger, store }: { logger: Logger; store: PresenceStore },
+  { logger, store, bus }: { logger: Logger; store: PresenceStore; bus: MessageBus },
   disposer: Disposer,
 ): Promise<number> {
   const presence = disposer.add(
     createPresence({
-      ...{ clock, logger, store },
+      ...{ clock, logger, store, bus },
       leaseTtlMs: settings.MESH_LEASE_TTL_MS,
       closeGraceMs: settings.MESH_CLOSE_GRACE_MS,
     }),

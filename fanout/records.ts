@@ -1,5 +1,6 @@
 /** Records as they go to Kafka. */
-import { Cause, GatewayRecord, Transition } from '../gen/fanout/v1/messages.ts';
+import { GatewayRecord } from '../gen/fanout/v1/messages.ts';
+import { Cause, Transition } from '../gen/presence/v1/transition.ts';
 import type { BusRecord } from '../lib/kafka/bus.ts';
 import type { Cause as StoreCause, OutboxEntry } from '../store/presence-store.ts';
 import { toStatus, toTime } from './audience.ts';

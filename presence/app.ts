@@ -15,16 +15,19 @@ import {
 } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
-import { unary } from '../lib/grpc/handlers.ts';
+import { serverStream, unary } from '../lib/grpc/handlers.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
+import type { MessageBus } from '../lib/kafka/bus.ts';
 import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
 import { retry } from '../lib/retry.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
+import { explainPresence } from './explain.ts';
 import { serveHeartbeats } from './heartbeats.ts';
 import { announce, getPresence, setStatus } from './presence-handlers.ts';
 import * as registryHandlers from './registry-handlers.ts';
+import { watchPresence } from './watch.ts';
 import { watchShardStates, type ShardStates } from './shard-states.ts';
 
 export interface PresenceOptions {
@@ -32,6 +35,8 @@ export interface PresenceOptions {
   readonly logger: Logger;
   /** Not disposed with the part: it is whoever's made it. */
   readonly store: PresenceStore;
+  /** Where fanout writes transitions, for WatchPresence; without it that one is refused. Not disposed either. */
+  readonly bus?: MessageBus;
   /** Lease of a session after a heartbeat, ms; the store's own. */
   readonly leaseTtlMs: number;
   /** How long a session lives on after its socket closed, ms. */
@@ -94,7 +99,7 @@ async function checkSettings(
 }
 
 function presenceService(
-  { store, logger }: PresenceOptions,
+  { store, bus, logger }: PresenceOptions,
   shardStates: ShardStates,
   readiness: Readiness,
 ): MountedService {
@@ -105,6 +110,8 @@ function presenceService(
     setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
     getPresence: unary(logger, (request) => getPresence(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
+    watchPresence: serverStream(logger, (request, context) => watchPresence(bus, request, context)),
+    explainPresence: unary(logger, (request) => explainPresence(store, request)),
   };
   const name = 'presence.v1.PresenceService';
   return { name, definition: PresenceServiceService, implementation, readiness };

@@ -2,6 +2,7 @@
 import { systemClock as clock } from '../lib/clock.ts';
 import type { Environment } from '../lib/config.ts';
 import { createGrpcServer } from '../lib/grpc/server.ts';
+import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger } from '../lib/logger.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
@@ -30,11 +31,15 @@ async function serve(
       clock,
     }),
   );
+  const { MESH_KAFKA_BROKERS: brokers } = settings;
   const part = disposer.add(
     createPresence({
       clock,
       logger,
       store,
+      ...(brokers && {
+        bus: disposer.add(createKafkaBus({ brokers, clientId: 'presence', clock })),
+      }),
       leaseTtlMs: settings.MESH_LEASE_TTL_MS,
       closeGraceMs: settings.MESH_CLOSE_GRACE_MS,
     }),

@@ -31,6 +31,10 @@ export function toPresence(settled: Settled): Presence {
   };
 }
 
+export function toStatus(status: VisibleStatus): Status {
+  return statusOf[status];
+}
+
 export function toChosen(chosen: ChosenStatus | undefined): Status {
   return chosen ? statusOf[chosen] : Status.STATUS_UNSPECIFIED;
 }

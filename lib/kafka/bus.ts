@@ -21,13 +21,19 @@ export interface TopicSpec {
   readonly segmentMs: number;
 }
 
+/** Partition → offset of the next record. */
+export type Offsets = ReadonlyMap<number, bigint>;
+
 /**
  * A reader gets every partition of its topic and keeps its place in memory: there are no consumer groups, so nothing
  * to join, to rebalance or to clean up. After a restart of its process it begins anew at `from`.
  */
 export interface ReadOptions {
-  /** `earliest`: what the topic still holds, then what comes. `latest`: what is sent after `read` was called. */
-  readonly from: 'earliest' | 'latest';
+  /**
+   * `earliest`: what the topic still holds, then what comes. `latest`: what is sent after `read` was called. Or the
+   * offset of each partition's next record; a partition left out begins at its earliest.
+   */
+  readonly from: 'earliest' | 'latest' | Offsets;
   /** Called in order within a partition; the next record waits for its promise. A rejection ends in redelivery. */
   readonly onRecord: (record: ReceivedRecord) => Promise<void> | void;
   /** The reader gave up and will not recover by itself: its topic is gone. */
@@ -41,8 +47,16 @@ export interface ReceivedRecord extends BusRecord {
   readonly timestampMs: number;
 }
 
-/** What failed: UNAVAILABLE no broker answers, NO_TOPIC the topic is not there, INVALID the request itself. */
-export type BusErrorCode = 'UNAVAILABLE' | 'NO_TOPIC' | 'INVALID';
+export interface Reader extends AsyncDisposable {
+  /** Where it began. */
+  readonly start: Offsets;
+}
+
+/**
+ * What failed: UNAVAILABLE no broker answers, NO_TOPIC the topic is not there, INVALID the request itself,
+ * OUT_OF_RANGE the topic holds nothing at an offset asked for any more, or never did.
+ */
+export type BusErrorCode = 'UNAVAILABLE' | 'NO_TOPIC' | 'INVALID' | 'OUT_OF_RANGE';
 
 export class BusError extends Error {
   override readonly name = 'BusError';
@@ -69,5 +83,5 @@ export interface MessageBus extends AsyncDisposable {
    */
   send(topic: string, records: readonly BusRecord[]): Promise<void>;
   /** Starts a reader; resolves when it knows where it begins. The disposer stops it. */
-  read(topic: string, options: ReadOptions): Promise<AsyncDisposable>;
+  read(topic: string, options: ReadOptions): Promise<Reader>;
 }

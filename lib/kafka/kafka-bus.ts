@@ -1,9 +1,10 @@
 /** The bus on Kafka, through kafkajs. */
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { Clock } from '../clock.ts';
-import { BusError, type MessageBus, type ReadOptions, type TopicSpec } from './bus.ts';
+import { BusError, type MessageBus, type Reader, type ReadOptions, type TopicSpec } from './bus.ts';
 import { toBusError } from './errors.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
+import { startOffsets, type Held } from './start-offsets.ts';
 import { createTopicProducer, type TopicProducer } from './topic-producer.ts';
 import { startTopicReader } from './topic-reader.ts';
 
@@ -52,27 +53,27 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     const topics = await admin('listing topics', (client) => client.listTopics());
     return topics.filter((topic) => topic.startsWith(prefix));
   };
-  const read = async (topic: string, readOptions: ReadOptions): Promise<AsyncDisposable> => {
-    const offsets = await admin(`finding the offsets of topic ${topic}`, (client) =>
+  const read = async (topic: string, readOptions: ReadOptions): Promise<Reader> => {
+    const held = await admin(`finding the offsets of topic ${topic}`, (client) =>
       client.fetchTopicOffsets(topic),
     );
+    const start = startOffsets(topic, held.map(toHeld), readOptions.from);
     const reader = await startTopicReader({
       ...readOptions,
       kafka,
       topic,
       clock,
       groupPrefix: clientId,
-      offsets: new Map(
-        offsets.map(({ partition, low, high }) => [
-          partition,
-          BigInt(readOptions.from === 'earliest' ? low : high),
-        ]),
-      ),
+      offsets: start,
       topicExists: async () => (await listTopics(topic)).includes(topic),
       onInterruption: (error) => onInterruption?.(topic, error),
     });
     readers.add(reader);
-    return reader;
+    const stop = async (): Promise<void> => {
+      readers.delete(reader);
+      await reader[Symbol.asyncDispose]();
+    };
+    return { start, [Symbol.asyncDispose]: stop };
   };
 
   return {
@@ -154,4 +155,8 @@ async function deleteTopic(admin: AdminCalls, topic: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof BusError && error.code === 'NO_TOPIC')) throw error;
   }
+}
+
+function toHeld({ partition, low, high }: { partition: number; low: string; high: string }): Held {
+  return { partition, low: BigInt(low), high: BigInt(high) };
 }

@@ -1,9 +1,10 @@
 /** The bus inside one process, for the embedded default and tests: it lives and dies with the process. */
 import type { Clock } from '../clock.ts';
-import { BusError, type MessageBus, type ReadOptions } from './bus.ts';
+import { BusError, type MessageBus, type Reader, type ReadOptions } from './bus.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
 import { createMemoryLog, type MemoryLog } from './memory-log.ts';
 import { byPartition } from './partitions.ts';
+import { startOffsets } from './start-offsets.ts';
 
 const REDELIVERY_DELAY_MS = 50;
 
@@ -70,7 +71,13 @@ function startReader(
   options: ReadOptions,
   clock: Clock,
   closed: AbortSignal,
-): AsyncDisposable {
+): Reader {
+  const held = topic.logs.map((log, partition) => ({
+    partition,
+    low: BigInt(log.start),
+    high: BigInt(log.end),
+  }));
+  const start = startOffsets(name, held, options.from);
   const stopped = new AbortController();
   const ends = AbortSignal.any([stopped.signal, closed, topic.gone.signal]);
   const wakeAll = (): void => topic.logs.forEach((log) => log.wake());
@@ -78,8 +85,11 @@ function startReader(
   topic.gone.signal.addEventListener('abort', () => {
     if (!stopped.signal.aborted) options.onCrash(noTopic(name));
   });
-  const pumps = topic.logs.map((log) => pump(log, options, clock, ends));
+  const pumps = topic.logs.map((log, partition) =>
+    pump(log, Number(start.get(partition)), options, clock, ends),
+  );
   return {
+    start,
     [Symbol.asyncDispose]: async () => {
       stopped.abort();
       await Promise.all(pumps);
@@ -90,11 +100,12 @@ function startReader(
 /** Hands out one partition's records until `ends`. */
 async function pump(
   log: MemoryLog,
-  { from, onRecord }: ReadOptions,
+  start: number,
+  { onRecord }: ReadOptions,
   clock: Clock,
   ends: AbortSignal,
 ): Promise<void> {
-  let offset = from === 'earliest' ? 0 : log.end;
+  let offset = start;
   while (!ends.aborted) {
     const found = log.next(offset);
     if (!found) {

@@ -2,6 +2,8 @@
 import type { BusRecord, ReceivedRecord } from './bus.ts';
 
 export interface MemoryLog {
+  /** Offset of the oldest record held. */
+  readonly start: number;
   /** Offset that the next record will get. */
   readonly end: number;
   append(record: BusRecord): void;
@@ -40,6 +42,9 @@ export function createMemoryLog({ partition, retentionMs, now }: MemoryLogOption
     for (const resolve of woken) resolve();
   };
   return {
+    get start() {
+      return firstOffset;
+    },
     get end() {
       return firstOffset + records.length;
     },

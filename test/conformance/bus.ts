@@ -110,6 +110,22 @@ export function describeBus(name: string, createBus: () => Promise<MessageBus>):
       await reader[Symbol.asyncDispose]();
     });
 
+    test('from offsets: goes on exactly there; an offset the topic does not hold is refused', async () => {
+      const topic = await newTopic();
+      await bus.send(topic, ['a', 'b', 'c'].map(record));
+      const first = await collect(topic);
+      await eventually(() => expect(texts(first.received)).toEqual(['a', 'b', 'c']));
+      expect(first.reader.start).toEqual(new Map([[0, 0n]]));
+      await first.reader[Symbol.asyncDispose]();
+      const { received, reader } = await collect(topic, { from: new Map([[0, 1n]]) });
+      await bus.send(topic, [record('d')]);
+      await eventually(() => expect(texts(received)).toEqual(['b', 'c', 'd']));
+      await reader[Symbol.asyncDispose]();
+      await expect(collect(topic, { from: new Map([[0, 9n]]) })).rejects.toMatchObject({
+        code: 'OUT_OF_RANGE',
+      });
+    });
+
     test('records of a key stay in order, on one partition', async () => {
       const topic = await newTopic({ partitions: 4 });
       const { received, reader } = await collect(topic);

@@ -12,8 +12,10 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -21,7 +23,9 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
+import { Explanation } from "./explanation.ts";
 import { Presence, Status, statusFromJSON, statusToJSON } from "./presence.ts";
+import { Transition } from "./transition.ts";
 
 export const protobufPackage = "presence.v1";
 
@@ -277,6 +281,36 @@ export interface AnnounceRequest {
 export interface AnnounceResponse {
   /** The settled presence with the version the announcement was given. */
   presence: Presence | undefined;
+}
+
+/** What to follow. */
+export interface WatchPresenceRequest {
+  /** Where to go on: the cursor of the last response handled; empty for from now on. */
+  cursor: string;
+  /** Only these users, at most 1,000; empty for all. */
+  userIds: string[];
+}
+
+/** A change, or only a cursor. */
+export interface WatchPresenceResponse {
+  /** The change; absent in the first response, which says that the stream stands and where it begins. */
+  transition:
+    | Transition
+    | undefined;
+  /** Keep it once the change is handled: a stream opened with it goes on after this change. */
+  cursor: string;
+}
+
+/** Whom to explain. */
+export interface ExplainPresenceRequest {
+  /** The user. */
+  userId: string;
+}
+
+/** Why they are shown so. */
+export interface ExplainPresenceResponse {
+  /** The explanation. */
+  explanation: Explanation | undefined;
 }
 
 function createBaseBeat(): Beat {
@@ -1568,6 +1602,324 @@ export const AnnounceResponse: MessageFns<AnnounceResponse> = {
   },
 };
 
+function createBaseWatchPresenceRequest(): WatchPresenceRequest {
+  return { cursor: "", userIds: [] };
+}
+
+export const WatchPresenceRequest: MessageFns<WatchPresenceRequest> = {
+  encode(message: WatchPresenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cursor !== "") {
+      writer.uint32(10).string(message.cursor);
+    }
+    for (const v of message.userIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchPresenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchPresenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchPresenceRequest {
+    return {
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      userIds: globalThis.Array.isArray(object?.userIds)
+        ? object.userIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.user_ids)
+        ? object.user_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: WatchPresenceRequest): unknown {
+    const obj: any = {};
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.userIds?.length) {
+      obj.userIds = message.userIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchPresenceRequest>): WatchPresenceRequest {
+    return WatchPresenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchPresenceRequest>): WatchPresenceRequest {
+    const message = createBaseWatchPresenceRequest();
+    message.cursor = object.cursor ?? "";
+    message.userIds = object.userIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseWatchPresenceResponse(): WatchPresenceResponse {
+  return { transition: undefined, cursor: "" };
+}
+
+export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
+  encode(message: WatchPresenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transition !== undefined) {
+      Transition.encode(message.transition, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchPresenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchPresenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transition = Transition.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchPresenceResponse {
+    return {
+      transition: isSet(object.transition) ? Transition.fromJSON(object.transition) : undefined,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+    };
+  },
+
+  toJSON(message: WatchPresenceResponse): unknown {
+    const obj: any = {};
+    if (message.transition !== undefined) {
+      obj.transition = Transition.toJSON(message.transition);
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchPresenceResponse>): WatchPresenceResponse {
+    return WatchPresenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchPresenceResponse>): WatchPresenceResponse {
+    const message = createBaseWatchPresenceResponse();
+    message.transition = (object.transition !== undefined && object.transition !== null)
+      ? Transition.fromPartial(object.transition)
+      : undefined;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainPresenceRequest(): ExplainPresenceRequest {
+  return { userId: "" };
+}
+
+export const ExplainPresenceRequest: MessageFns<ExplainPresenceRequest> = {
+  encode(message: ExplainPresenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainPresenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainPresenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainPresenceRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ExplainPresenceRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainPresenceRequest>): ExplainPresenceRequest {
+    return ExplainPresenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainPresenceRequest>): ExplainPresenceRequest {
+    const message = createBaseExplainPresenceRequest();
+    message.userId = object.userId ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainPresenceResponse(): ExplainPresenceResponse {
+  return { explanation: undefined };
+}
+
+export const ExplainPresenceResponse: MessageFns<ExplainPresenceResponse> = {
+  encode(message: ExplainPresenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.explanation !== undefined) {
+      Explanation.encode(message.explanation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainPresenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainPresenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.explanation = Explanation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainPresenceResponse {
+    return { explanation: isSet(object.explanation) ? Explanation.fromJSON(object.explanation) : undefined };
+  },
+
+  toJSON(message: ExplainPresenceResponse): unknown {
+    const obj: any = {};
+    if (message.explanation !== undefined) {
+      obj.explanation = Explanation.toJSON(message.explanation);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainPresenceResponse>): ExplainPresenceResponse {
+    return ExplainPresenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainPresenceResponse>): ExplainPresenceResponse {
+    const message = createBaseExplainPresenceResponse();
+    message.explanation = (object.explanation !== undefined && object.explanation !== null)
+      ? Explanation.fromPartial(object.explanation)
+      : undefined;
+    return message;
+  },
+};
+
 /**
  * Users' leases and statuses, kept in Redis. Stateless: any process answers for any user.
  *
@@ -1624,6 +1976,33 @@ export const PresenceServiceService = {
     responseSerialize: (value: AnnounceResponse): Buffer => Buffer.from(AnnounceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AnnounceResponse => AnnounceResponse.decode(value),
   },
+  /**
+   * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
+   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   */
+  watchPresence: {
+    path: "/presence.v1.PresenceService/WatchPresence" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchPresenceRequest): Buffer => Buffer.from(WatchPresenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchPresenceRequest => WatchPresenceRequest.decode(value),
+    responseSerialize: (value: WatchPresenceResponse): Buffer =>
+      Buffer.from(WatchPresenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchPresenceResponse => WatchPresenceResponse.decode(value),
+  },
+  /** Explains why a user is shown as they are. For operators. */
+  explainPresence: {
+    path: "/presence.v1.PresenceService/ExplainPresence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainPresenceRequest): Buffer =>
+      Buffer.from(ExplainPresenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainPresenceRequest => ExplainPresenceRequest.decode(value),
+    responseSerialize: (value: ExplainPresenceResponse): Buffer =>
+      Buffer.from(ExplainPresenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainPresenceResponse => ExplainPresenceResponse.decode(value),
+  },
 } as const;
 
 export interface PresenceServiceServer extends UntypedServiceImplementation {
@@ -1641,6 +2020,14 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
   getPresence: handleUnaryCall<GetPresenceRequest, GetPresenceResponse>;
   /** Tells some viewers how they now see a user, after an edge between them changed. Idempotent. */
   announce: handleUnaryCall<AnnounceRequest, AnnounceResponse>;
+  /**
+   * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
+   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   */
+  watchPresence: handleServerStreamingCall<WatchPresenceRequest, WatchPresenceResponse>;
+  /** Explains why a user is shown as they are. For operators. */
+  explainPresence: handleUnaryCall<ExplainPresenceRequest, ExplainPresenceResponse>;
 }
 
 export interface PresenceServiceClient extends Client {
@@ -1706,6 +2093,36 @@ export interface PresenceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AnnounceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
+   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   */
+  watchPresence(
+    request: WatchPresenceRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchPresenceResponse>;
+  watchPresence(
+    request: WatchPresenceRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchPresenceResponse>;
+  /** Explains why a user is shown as they are. For operators. */
+  explainPresence(
+    request: ExplainPresenceRequest,
+    callback: (error: ServiceError | null, response: ExplainPresenceResponse) => void,
+  ): ClientUnaryCall;
+  explainPresence(
+    request: ExplainPresenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainPresenceResponse) => void,
+  ): ClientUnaryCall;
+  explainPresence(
+    request: ExplainPresenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainPresenceResponse) => void,
   ): ClientUnaryCall;
 }
 

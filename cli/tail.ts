@@ -1,0 +1,47 @@
+/** `mesh tail`: follow transitions, as an internal service would. */
+import { Command } from 'commander';
+import { Status } from '../gen/presence/v1/presence.ts';
+import { WatchPresenceResponse } from '../gen/presence/v1/presence_service.ts';
+import { Cause, type Transition } from '../gen/presence/v1/transition.ts';
+import type { Environment } from '../lib/config.ts';
+import { nameOf } from './names.ts';
+import { presencePool } from './presence-client.ts';
+
+interface TailOptions {
+  readonly user: readonly string[];
+  readonly cursor: string;
+  readonly json?: boolean;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function tailCommand(env: Environment): Command {
+  return new Command('tail')
+    .description('follow changes of status, one a line; resumable with --cursor')
+    .option('--user <id>', 'only this user; may be given again', collect, [])
+    .option('--cursor <cursor>', 'go on after the response that carried it', '')
+    .option('--json', 'one JSON object a line, with its cursor')
+    .action((options: TailOptions) => tail(env, options));
+}
+
+async function tail(env: Environment, { user, cursor, json }: TailOptions): Promise<void> {
+  using presence = presencePool(env);
+  const request = { userIds: [...user], cursor };
+  const responses = presence.stream((client) => client.watchPresence, request, {
+    timeoutMs: Infinity,
+  });
+  for await (const response of responses) {
+    const line = json ? JSON.stringify(WatchPresenceResponse.toJSON(response)) : lineOf(response);
+    process.stdout.write(`${line}\n`);
+  }
+}
+
+function lineOf({ transition, cursor }: WatchPresenceResponse): string {
+  return transition ? transitionLine(transition) : `following from cursor ${cursor}`;
+}
+
+function transitionLine({ userId, status, version, cause, settledAt }: Transition): string {
+  const at = settledAt?.toISOString() ?? '';
+  const why = nameOf(Cause, cause, 'CAUSE_').toLowerCase();
+  return `${at}  ${userId}  ${nameOf(Status, status, 'STATUS_')}  ${why}  version ${version}`;
+}
