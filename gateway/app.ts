@@ -10,12 +10,12 @@ import type { Logger } from '../lib/logger.ts';
 import { createReadiness } from '../lib/readiness.ts';
 import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
-import { createDeliveries } from './deliveries.ts';
+import { createDeliveries, type Deliveries } from './deliveries.ts';
 import { createDepartures } from './departures.ts';
 import { createDoorway } from './doorway.ts';
 import { drain } from './drain.ts';
-import { createGatewayLease } from './gateway-lease.ts';
-import { createHeartbeats } from './heartbeats.ts';
+import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { createHub } from './hub.ts';
 import { startProbe } from './probe.ts';
 import { answerRequest, SOCKET_PATH } from './routes.ts';
@@ -24,7 +24,7 @@ import type { RateLimit } from './token-bucket.ts';
 import { answerUpgrade } from './upgrade.ts';
 import { createUpstreams, type UpstreamClients } from './upstreams.ts';
 import { createUwsSocketServer } from './uws-socket-server.ts';
-import { createWatches } from './watches.ts';
+import { Watches } from './watches.ts';
 
 export interface GatewayOptions extends UpstreamClients {
   readonly clock: Clock;
@@ -100,76 +100,84 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** Everything but the server; what runs by itself is closed by the disposer, in an order that matters. */
+/** Everything but the server. What runs by itself is closed by the disposer, the last one made first. */
 function createCore(options: GatewayOptions, disposer: Disposer) {
-  const { clock, logger, bus, registry, presence } = options;
-  const gatewayId = gatewayIdOf(options);
+  const { clock, logger } = options;
+  const base = createBase(options);
+  const { hub, upstreams } = base;
+  const watches = new Watches({ upstreams, clock, logger });
+  disposer.defer(() => watches[Symbol.dispose]());
+  const heartbeats = new Heartbeats({
+    ...options,
+    onState: (problem) => base.servers.set('presence', problem),
+    onDataLoss: (holdMs) => hub.forEach((session) => session.snapshotAfter(holdMs)),
+  });
+  disposer.defer(() => heartbeats[Symbol.dispose]());
+  // The lease is given back before the topic goes, so that nothing is sent to one that is not there.
+  const lease = createLease(base, options);
+  const deliveries = disposer.add(createInbound({ ...base, watches, lease }, options));
+  disposer.add(lease);
+  const giveUpAfterMs = () => heartbeats.leaseTtlMs;
+  const departures = disposer.add(createDepartures({ upstreams, clock, logger, giveUpAfterMs }));
+  return { ...base, watches, heartbeats, deliveries, departures };
+}
+
+function createBase(options: GatewayOptions) {
   /** Without these nobody can be let in; while the others fail, who comes in waits for them. */
   const admission = createReadiness(['marker', 'lease']);
   const servers = createReadiness(['bus', 'presence', 'graph']);
-  const upstreams = createUpstreams(options);
-  const hub = createHub(options.limits?.sessionsAUser ?? SESSIONS_A_USER);
-  const refreshEveryone = (holdMs: number): void =>
-    hub.forEach((session) => session.snapshotAfter(holdMs));
-
-  const watches = createWatches({ upstreams, clock, logger });
-  disposer.defer(() => watches[Symbol.dispose]());
-  const heartbeats = createHeartbeats({
-    clock,
-    logger,
-    presence,
-    onState: (problem) => servers.set('presence', problem),
-    onDataLoss: refreshEveryone,
-  });
-  disposer.defer(() => heartbeats[Symbol.dispose]());
-  const deliveries = disposer.add(
-    createDeliveries({
-      gatewayId,
-      bus,
-      clock,
-      logger,
-      replication: options.topicReplication ?? 1,
-      sessionsOf: (userId) => hub.sessionsOf(userId),
-      onWatcherTold: (session, subjectUserId) => watches.delivered(session, subjectUserId),
-      onProblem: (problem) => admission.set('marker', problem),
-      onReading: (again) => {
-        admission.set('marker', undefined);
-        if (again) refreshEveryone(0);
-        else lease.start();
-      },
-    }),
-  );
-  // Given back before the topic goes, so that nothing is sent to one that is not there.
-  const lease = disposer.add(
-    createGatewayLease({
-      gatewayId,
-      registry,
-      clock,
-      onHeld: () => admission.set('lease', undefined),
-      onFailure: (problem) => logger.warn(`the lease of this gateway was not renewed: ${problem}`),
-      onLost: () => {
-        admission.set('lease', 'ended without being renewed: nothing is sent to this gateway');
-        logger.error('the lease of this gateway has ended: closing all connections');
-        hub.forEach((session) => session.abandon(CLOSE.leaseLost));
-      },
-    }),
-  );
-  const departures = disposer.add(
-    createDepartures({ upstreams, clock, logger, giveUpAfterMs: () => heartbeats.leaseTtlMs }),
-  );
-  const problems = () => [...admission.problems(), ...servers.problems()];
   return {
-    gatewayId,
+    gatewayId: gatewayIdOf(options),
     admission,
     servers,
-    problems,
-    upstreams,
-    hub,
-    watches,
-    heartbeats,
-    departures,
-    deliveries,
+    problems: () => [...admission.problems(), ...servers.problems()],
+    upstreams: createUpstreams(options),
+    hub: createHub(options.limits?.sessionsAUser ?? SESSIONS_A_USER),
   };
+}
+
+type Base = ReturnType<typeof createBase>;
+
+function createLease({ gatewayId, admission, hub }: Base, options: GatewayOptions): GatewayLease {
+  const { registry, clock, logger } = options;
+  return createGatewayLease({
+    gatewayId,
+    registry,
+    clock,
+    onHeld: () => admission.set('lease', undefined),
+    onFailure: (problem) => logger.warn(`the lease of this gateway was not renewed: ${problem}`),
+    onLost: () => {
+      admission.set('lease', 'ended without being renewed: nothing is sent to this gateway');
+      logger.error('the lease of this gateway has ended: closing all connections');
+      hub.forEach((session) => session.abandon(CLOSE.leaseLost));
+    },
+  });
+}
+
+interface Inbound extends Base {
+  readonly watches: Watches;
+  readonly lease: GatewayLease;
+}
+
+function createInbound(
+  { gatewayId, admission, hub, watches, lease }: Inbound,
+  { bus, clock, logger, topicReplication = 1 }: GatewayOptions,
+): Deliveries {
+  return createDeliveries({
+    gatewayId,
+    bus,
+    clock,
+    logger,
+    replication: topicReplication,
+    sessionsOf: (userId) => hub.sessionsOf(userId),
+    onWatcherTold: (session, subjectUserId) => watches.delivered(session, subjectUserId),
+    onProblem: (problem) => admission.set('marker', problem),
+    onReading: (again) => {
+      admission.set('marker', undefined);
+      if (again) hub.forEach((session) => session.snapshotAfter(0));
+      else lease.start();
+    },
+  });
 }
 
 type Core = ReturnType<typeof createCore>;

@@ -1,8 +1,8 @@
 /** One long-lived stream of heartbeats to one presence process, opened again whenever it breaks. */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import {
-  type BatchOutcome,
   BeatResult,
+  type BatchOutcome,
   type PresenceServiceClient,
   type ShardFloor,
   type StreamHeartbeatsRequest,
@@ -27,21 +27,11 @@ export interface HeartbeatStreamOptions {
   readonly address: string;
   readonly client: PresenceServiceClient;
   readonly clock: Clock;
-  /** A batch without an outcome for this long breaks the stream. */
-  readonly outcomeTimeoutMs: () => number;
+  /** A batch without an outcome for this long breaks the stream, ms. */
+  readonly outcomeTimeoutMs: number;
   readonly onFloors: (floors: readonly ShardFloor[]) => void;
   /** The stream works, or (a text) does not. */
   readonly onState: (problem: string | undefined) => void;
-}
-
-export interface HeartbeatStream extends Disposable {
-  /** True from the first message of the process on. */
-  isLive(): boolean;
-  /** True while an outcome is awaited. */
-  isWaiting(): boolean;
-  send(batch: Batch): void;
-  /** Breaks the stream if the process has not answered in time. */
-  checkTimeout(): void;
 }
 
 interface InFlight {
@@ -51,79 +41,95 @@ interface InFlight {
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
 
-export function createHeartbeatStream(options: HeartbeatStreamOptions): HeartbeatStream {
-  const { client, clock, address } = options;
-  const inFlight = new Map<number, InFlight>();
-  let call: HeartbeatCall | undefined;
-  let isLive = false;
-  let lastBatchId = 0;
-  let failures = 0;
-  let retry: Timer | undefined;
+export class HeartbeatStream implements Disposable {
+  readonly #options: HeartbeatStreamOptions;
+  readonly #inFlight = new Map<number, InFlight>();
+  #call: HeartbeatCall | undefined;
+  #isLive = false;
+  #lastBatchId = 0;
+  #failures = 0;
+  #retry: Timer | undefined;
 
-  const open = (): void => {
-    const opened = client.streamHeartbeats();
-    call = opened;
-    opened.on('data', (response: StreamHeartbeatsResponse) => {
-      if (call === opened) receive(response);
+  constructor(options: HeartbeatStreamOptions) {
+    this.#options = options;
+    this.#open();
+  }
+
+  /** True from the first message of the process on. */
+  isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** True while an outcome is awaited. */
+  isWaiting(): boolean {
+    return this.#inFlight.size > 0;
+  }
+
+  send(batch: Batch): void {
+    const batchId = ++this.#lastBatchId;
+    const sentAtMs = this.#options.clock.monotonic();
+    this.#inFlight.set(batchId, { batch, sentAtMs });
+    this.#call?.write(requestOf(batchId, batch, sentAtMs));
+  }
+
+  /** Breaks the stream if the process has not answered in time. */
+  checkTimeout(): void {
+    const [oldest] = this.#inFlight.values();
+    const call = this.#call;
+    if (!call || !oldest) return;
+    const waitedMs = this.#options.clock.monotonic() - oldest.sentAtMs;
+    if (waitedMs < this.#options.outcomeTimeoutMs) return;
+    this.#broken(call, `no answer to heartbeats for ${Math.round(waitedMs)} ms`);
+    call.cancel();
+  }
+
+  [Symbol.dispose](): void {
+    this.#retry?.cancel();
+    const call = this.#call;
+    this.#call = undefined;
+    call?.cancel();
+  }
+
+  #open(): void {
+    const call = this.#options.client.streamHeartbeats();
+    this.#call = call;
+    call.on('data', (response: StreamHeartbeatsResponse) => {
+      if (this.#call === call) this.#receive(response);
     });
-    opened.on('error', (error) => broken(opened, messageOf(error)));
-    opened.on('end', () => broken(opened, 'ended by the server'));
-  };
+    call.on('error', (error) => this.#broken(call, messageOf(error)));
+    call.on('end', () => this.#broken(call, 'ended by the server'));
+  }
 
-  const receive = ({ outcome, floors }: StreamHeartbeatsResponse): void => {
-    if (!isLive) {
-      isLive = true;
-      failures = 0;
-      options.onState(undefined);
+  #receive({ outcome, floors }: StreamHeartbeatsResponse): void {
+    if (!this.#isLive) {
+      this.#isLive = true;
+      this.#failures = 0;
+      this.#options.onState(undefined);
     }
-    if (floors.length > 0) options.onFloors(floors);
-    if (outcome) settle(outcome);
-  };
+    if (floors.length > 0) this.#options.onFloors(floors);
+    if (outcome) this.#settle(outcome);
+  }
 
-  const settle = (outcome: BatchOutcome): void => {
+  #settle(outcome: BatchOutcome): void {
     const batchId = Number(outcome.batchId);
-    const waiting = inFlight.get(batchId);
+    const waiting = this.#inFlight.get(batchId);
     if (!waiting) return;
-    inFlight.delete(batchId);
+    this.#inFlight.delete(batchId);
     if (outcome.error) forget(waiting.batch);
     else conclude(waiting.batch, outcome);
-  };
+  }
 
-  const broken = (which: HeartbeatCall, problem: string): void => {
-    if (call !== which) return;
-    call = undefined;
-    isLive = false;
-    for (const { batch } of inFlight.values()) forget(batch);
-    inFlight.clear();
-    options.onState(`${address}: ${problem}`);
-    retry = clock.after(backoffMs(failures++, BACKOFF, clock.random()), open);
-  };
-
-  open();
-  return {
-    isLive: () => isLive,
-    isWaiting: () => inFlight.size > 0,
-    send(batch) {
-      const batchId = ++lastBatchId;
-      inFlight.set(batchId, { batch, sentAtMs: clock.monotonic() });
-      call?.write(requestOf(batchId, batch, clock.monotonic()));
-    },
-    checkTimeout() {
-      const [oldest] = inFlight.values();
-      if (!call || !oldest) return;
-      const waitedMs = clock.monotonic() - oldest.sentAtMs;
-      if (waitedMs < options.outcomeTimeoutMs()) return;
-      const silent = call;
-      broken(silent, `no answer to heartbeats for ${Math.round(waitedMs)} ms`);
-      silent.cancel();
-    },
-    [Symbol.dispose]() {
-      retry?.cancel();
-      const last = call;
-      call = undefined;
-      last?.cancel();
-    },
-  };
+  #broken(call: HeartbeatCall, problem: string): void {
+    if (this.#call !== call) return;
+    const { clock, address, onState } = this.#options;
+    this.#call = undefined;
+    this.#isLive = false;
+    for (const { batch } of this.#inFlight.values()) forget(batch);
+    this.#inFlight.clear();
+    onState(`${address}: ${problem}`);
+    const delayMs = backoffMs(this.#failures++, BACKOFF, clock.random());
+    this.#retry = clock.after(delayMs, () => this.#open());
+  }
 }
 
 function requestOf(batchId: number, batch: Batch, nowMs: number): StreamHeartbeatsRequest {

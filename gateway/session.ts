@@ -7,29 +7,30 @@
  */
 import { status as rpcStatus } from '@grpc/grpc-js';
 import { ErrorCode } from '../gen/edge/v1/frames.ts';
-import type { Presence, Status } from '../gen/presence/v1/presence.ts';
+import type { Status } from '../gen/presence/v1/presence.ts';
 import { BeatResult, type Activity } from '../gen/presence/v1/presence_service.ts';
 import {
   CloseReason,
   type RegisterSessionRequest,
   type RegisterSessionResponse,
 } from '../gen/registry/v1/registry_service.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { durationMs, toDuration } from '../lib/durations.ts';
 import { messageOf, RpcError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { backoffMs } from '../lib/retry.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
 import type { Departures } from './departures.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { Lease, type LeaseOwner } from './lease.ts';
 import type { Outlet } from './outlet.ts';
+import { Postponed } from './postponed.ts';
 import type { ServerMessage } from './server-frames.ts';
+import { readView } from './snapshot.ts';
 import { StatusChanges } from './status-changes.ts';
+import { Need, StepKeeper } from './step-keeper.ts';
 import type { SubjectChange } from './subject-change.ts';
 import type { Upstreams } from './upstreams.ts';
-import { asSeen } from './views.ts';
-import type { Watch } from './watches.ts';
+import type { Watch } from './watch-list.ts';
 
 /** What all sessions of a gateway share. */
 export interface SessionContext {
@@ -70,11 +71,6 @@ export type SessionState =
   /** Over. */
   | 'closed';
 
-/** What is to be done before the view is right again. A registration leads to a snapshot. */
-const Need = { nothing: 0, snapshot: 1, registration: 2 } as const;
-type Need = (typeof Need)[keyof typeof Need];
-
-const BACKOFF = { baseMs: 50, maxMs: 1000 };
 /** Snapshots that many sessions need at the same time are spread over this long. */
 const SNAPSHOT_JITTER_MS = 1000;
 /** A client that has not read what was sent for this long is told to go. */
@@ -92,13 +88,10 @@ export class Session implements LeaseOwner {
   readonly #context: SessionContext;
   readonly #options: SessionOptions;
   readonly #changes: StatusChanges;
-  #state: SessionState = 'opening';
-  #need: Need = Need.nothing;
-  #isSyncing = false;
-  #failures = 0;
-  #retry: Timer | undefined;
+  readonly #steps: StepKeeper;
   /** Another snapshot, after a hold. */
-  #later: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  readonly #later: Postponed;
+  #state: SessionState = 'opening';
   /** Since when the store may not know the session, though it should. */
   #unregisteredSinceMs: number | undefined;
   /** Settles when no registration is under way. */
@@ -118,6 +111,15 @@ export class Session implements LeaseOwner {
     const nowMs = context.clock.monotonic();
     const key = { userId: options.userId, sessionId: this.id };
     this.lease = new Lease(key, this, { nowMs, beatsItself: options.beatsItself });
+    this.#steps = new StepKeeper({
+      clock: context.clock,
+      register: () => this.#register(),
+      snapshot: () => this.#snapshot(),
+      onFailure: (error) => {
+        context.logger.debug({ err: error, userId: this.userId }, 'a session is out of step');
+      },
+    });
+    this.#later = new Postponed(context.clock, SNAPSHOT_JITTER_MS, () => this.resync());
     this.#changes = new StatusChanges({
       ...context,
       lease: this.lease,
@@ -167,16 +169,7 @@ export class Session implements LeaseOwner {
 
   /** Reads the view again when a hold has ended; this session and all its like not at the same moment. */
   snapshotAfter(holdMs: number): void {
-    const { clock } = this.#context;
-    const nowMs = clock.monotonic();
-    if (this.#isClosed() || (this.#later && this.#later.dueMs >= nowMs + holdMs)) return;
-    this.#later?.timer.cancel();
-    const delayMs = holdMs + clock.random() * SNAPSHOT_JITTER_MS;
-    const timer = clock.after(delayMs, () => {
-      this.#later = undefined;
-      this.#require(Need.snapshot);
-    });
-    this.#later = { timer, dueMs: nowMs + delayMs };
+    if (!this.#isClosed()) this.#later.ask(holdMs);
   }
 
   /** Looks whether there is a reason to close; called every second or so. */
@@ -233,8 +226,8 @@ export class Session implements LeaseOwner {
 
   #end(code: CloseCode | undefined, reason: CloseReason | undefined): void {
     if (!this.#enter('closed')) return;
-    this.#later?.timer.cancel();
-    this.#retry?.cancel();
+    this.#later.cancel();
+    this.#steps.stop();
     this.#context.heartbeats.untrack(this.lease);
     if (reason !== undefined) {
       const after = this.#registering;
@@ -250,34 +243,7 @@ export class Session implements LeaseOwner {
       this.#context.heartbeats.untrack(this.lease);
       this.#unregisteredSinceMs ??= this.#context.clock.monotonic();
     }
-    if (need > this.#need) this.#need = need;
-    if (!this.#isSyncing) void this.#sync();
-  }
-
-  /** Does what is needed until nothing is. One runs at a time, its pauses included. */
-  async #sync(): Promise<void> {
-    this.#isSyncing = true;
-    while (this.#need !== Need.nothing && !this.#isClosed()) {
-      const need = this.#need;
-      this.#need = Need.nothing;
-      try {
-        await (need === Need.registration ? this.#register() : this.#snapshot());
-        this.#failures = 0;
-      } catch (error) {
-        if (need > this.#need) this.#need = need;
-        this.#syncLater(error);
-        return;
-      }
-    }
-    this.#isSyncing = false;
-  }
-
-  #syncLater(error: unknown): void {
-    const { clock, logger } = this.#context;
-    if (this.#isClosed()) return;
-    logger.debug({ err: error, userId: this.userId }, 'session out of step');
-    const delayMs = backoffMs(this.#failures++, BACKOFF, clock.random());
-    this.#retry = clock.after(delayMs, () => void this.#sync());
+    this.#steps.require(need);
   }
 
   async #register(): Promise<void> {
@@ -327,7 +293,7 @@ export class Session implements LeaseOwner {
     this.#graphRevision = reply.graphRevision;
     this.#welcome = this.#welcomeOf(reply);
     this.lease.registered(reply.shard, beatAtMs, this.#context.clock.monotonic());
-    if (this.#need === Need.nothing) this.#need = Need.snapshot;
+    this.#steps.require(Need.snapshot);
     this.#context.heartbeats.noteFloor(reply.shard, reply.floor, holdMs);
     this.#context.heartbeats.track(this.lease, leaseTtlMs);
     if (holdMs > 0) this.snapshotAfter(holdMs);
@@ -341,25 +307,15 @@ export class Session implements LeaseOwner {
 
   async #snapshot(): Promise<void> {
     if (!this.#enter('snapshotting')) return;
-    const presences = await this.#readView();
+    const { upstreams } = this.#context;
+    const { presences, holdMs } = await readView(upstreams, this.userId, this.#graphRevision);
     if (this.#isClosed()) return;
+    if (holdMs > 0) this.snapshotAfter(holdMs);
     const welcome = this.#welcome;
     this.#welcome = undefined;
     this.#hasView = true;
     await this.outlet.sendSnapshot(welcome, presences);
     this.#enter(this.#isDormant() ? 'lapsed' : 'open');
-  }
-
-  async #readView(): Promise<Presence[]> {
-    const { upstreams } = this.#context;
-    const contacts = await upstreams.contacts(this.userId, this.#graphRevision);
-    const userIds = contacts.map(({ userId }) => userId);
-    const { presences, holdMs } = await upstreams.presences(userIds);
-    if (holdMs > 0) this.snapshotAfter(holdMs);
-    return contacts.flatMap((contact, i) => {
-      const presence = presences[i];
-      return presence ? [asSeen(contact, presence)] : [];
-    });
   }
 
   #isClosed(): boolean {

@@ -1,7 +1,7 @@
 /** When which heartbeat goes where: a clock that is moved by hand, and presence processes that do as told. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createHeartbeats, type Heartbeats } from '../../gateway/heartbeats.ts';
+import { Heartbeats } from '../../gateway/heartbeats.ts';
 import { Lease } from '../../gateway/lease.ts';
 import {
   BeatResult,
@@ -86,7 +86,7 @@ function start(servers: readonly Presence[]): void {
     addresses: servers.map(({ server }) => `127.0.0.1:${server.port}`),
     clock: systemClock,
   });
-  heartbeats = createHeartbeats({
+  heartbeats = new Heartbeats({
     clock,
     logger,
     presence: pool,
