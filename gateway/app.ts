@@ -10,13 +10,14 @@ import type { Logger } from '../lib/logger.ts';
 import { createReadiness } from '../lib/readiness.ts';
 import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
-import { createDeliveries, type Deliveries } from './deliveries.ts';
+import { deliver } from './deliveries.ts';
 import { createDepartures } from './departures.ts';
 import { createDoorway } from './doorway.ts';
 import { drain } from './drain.ts';
 import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { createHub } from './hub.ts';
+import { InboundTopic } from './inbound-topic.ts';
 import { startProbe } from './probe.ts';
 import { answerRequest, SOCKET_PATH } from './routes.ts';
 import type { SocketServer } from './socket-server.ts';
@@ -115,11 +116,11 @@ function createCore(options: GatewayOptions, disposer: Disposer) {
   disposer.defer(() => heartbeats[Symbol.dispose]());
   // The lease is given back before the topic goes, so that nothing is sent to one that is not there.
   const lease = createLease(base, options);
-  const deliveries = disposer.add(createInbound({ ...base, watches, lease }, options));
+  const inbound = disposer.add(createInbound({ ...base, watches, lease }, options));
   disposer.add(lease);
   const giveUpAfterMs = () => heartbeats.leaseTtlMs;
   const departures = disposer.add(createDepartures({ upstreams, clock, logger, giveUpAfterMs }));
-  return { ...base, watches, heartbeats, deliveries, departures };
+  return { ...base, watches, heartbeats, inbound, departures };
 }
 
 function createBase(options: GatewayOptions) {
@@ -161,16 +162,13 @@ interface Inbound extends Base {
 
 function createInbound(
   { gatewayId, admission, hub, watches, lease }: Inbound,
-  { bus, clock, logger, topicReplication = 1 }: GatewayOptions,
-): Deliveries {
-  return createDeliveries({
+  options: GatewayOptions,
+): InboundTopic {
+  return new InboundTopic({
+    ...options,
     gatewayId,
-    bus,
-    clock,
-    logger,
-    replication: topicReplication,
-    sessionsOf: (userId) => hub.sessionsOf(userId),
-    onWatcherTold: (session, subjectUserId) => watches.delivered(session, subjectUserId),
+    replication: options.topicReplication ?? 1,
+    onDelivery: (delivery) => deliver(delivery, hub, watches),
     onProblem: (problem) => admission.set('marker', problem),
     onReading: (again) => {
       admission.set('marker', undefined);
@@ -210,7 +208,7 @@ function serve(
 
 /** What happens by itself from now on. */
 function start(core: Core, { clock, bus }: GatewayOptions, disposer: Disposer): void {
-  core.deliveries.start();
+  core.inbound.start();
   const checks = clock.every(CHECK_MS, () => core.hub.forEach((session) => session.check()));
   disposer.defer(() => checks.cancel());
   const probe = (name: string, check: () => Promise<unknown>): void => {

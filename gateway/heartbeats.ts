@@ -93,14 +93,14 @@ export class Heartbeats implements Disposable {
     this.#streams[Symbol.dispose]();
   }
 
-  /** How often a shard is flushed. */
-  get #flushMs(): number {
-    return Math.min(MAX_FLUSH_MS, this.#leaseTtlMs / 10);
+  /** From one refresh of a session to the next. */
+  get #refreshMs(): number {
+    return Math.min(MAX_REFRESH_MS, this.#leaseTtlMs / 3);
   }
 
-  /** From one refresh to the next one at most; the wait for the shard's turn counts too. */
-  get #refreshMs(): number {
-    return Math.min(MAX_REFRESH_MS, this.#leaseTtlMs / 3) - this.#flushMs;
+  /** From one flush of a shard to the next; divides the refresh interval. */
+  get #flushMs(): number {
+    return Math.min(MAX_FLUSH_MS, this.#refreshMs / 3);
   }
 
   #schedule(): Timer {
@@ -112,8 +112,10 @@ export class Heartbeats implements Disposable {
 
   #flushNextGroup(): void {
     this.#group = (this.#group + 1) % GROUPS;
+    // Timers are never exact: half a flush early is nearer than half a flush late.
+    const refreshMs = this.#refreshMs - this.#flushMs / 2;
     for (const shard of this.#book.shards()) {
-      if (shard % GROUPS === this.#group) this.#flush(shard, this.#refreshMs);
+      if (shard % GROUPS === this.#group) this.#flush(shard, refreshMs);
     }
     if (this.#group === 0) this.#streams.checkTimeouts();
   }

@@ -4,7 +4,7 @@ import { PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
 import { ConnectionRegistryServiceClient } from '../gen/registry/v1/registry_service.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { ConfigError, type Environment } from '../lib/config.ts';
-import { createClientPool } from '../lib/grpc/client.ts';
+import { createClientPool, type ClientConstructor, type ClientPool } from '../lib/grpc/client.ts';
 import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
@@ -24,33 +24,23 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
   const { brokers, presenceAddresses, graphAddresses } = requireServers(settings);
   const disposer = createDisposer();
   const bus = disposer.add(createKafkaBus({ brokers, clientId: 'gateway', clock }));
-  const presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses: presenceAddresses,
-    clock,
-  });
-  const registry = createClientPool({
-    service: ConnectionRegistryServiceClient,
-    name: 'presence',
-    addresses: presenceAddresses,
-    clock,
-  });
-  const graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: graphAddresses,
-    clock,
-  });
-  for (const pool of [presence, registry, graph]) disposer.defer(() => pool[Symbol.dispose]());
+  const pool = <C extends { close(): void }>(
+    service: ClientConstructor<C>,
+    name: string,
+    addresses: readonly string[],
+  ): ClientPool<C> => {
+    const opened = createClientPool({ service, name, addresses, clock });
+    disposer.defer(() => opened[Symbol.dispose]());
+    return opened;
+  };
   const gateway = disposer.add(
     await createGateway({
       clock,
       logger,
       bus,
-      presence,
-      registry,
-      graph,
+      presence: pool(PresenceServiceClient, 'presence', presenceAddresses),
+      registry: pool(ConnectionRegistryServiceClient, 'presence', presenceAddresses),
+      graph: pool(GraphServiceClient, 'graph', graphAddresses),
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME,
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
