@@ -143,7 +143,8 @@ export class MemoryShard {
     if (session.closing) return 'CLOSED';
     if (!isAlive(session, at)) return 'LAPSED';
     if (session.epoch < beat.epoch) return 'EPOCH';
-    extend(user, session, at.nowMs - clampAge(beat.ageMs), at);
+    const isExtended = extend(user, session, at.nowMs - clampAge(beat.ageMs), at);
+    if (isExtended && user.sessions.size === 1) this.#due.set(user.userId, session.deadlineMs);
     return 'OK';
   }
 
@@ -190,11 +191,14 @@ export class MemoryShard {
   }
 }
 
-function extend(user: UserState, session: Session, beatMs: number, at: Moment): void {
+/** @returns whether anything is new. */
+function extend(user: UserState, session: Session, beatMs: number, at: Moment): boolean {
+  const isNew = beatMs > session.beatMs || beatMs + at.leaseTtlMs > session.deadlineMs;
   session.beatMs = Math.max(session.beatMs, beatMs);
   session.deadlineMs = Math.max(session.deadlineMs, beatMs + at.leaseTtlMs);
   user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
   if (user.route) user.route.expiresAtMs = Math.max(user.route.expiresAtMs, session.deadlineMs);
+  return isNew;
 }
 
 /** Nothing is known of them that is not known of everyone never seen. */

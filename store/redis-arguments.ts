@@ -11,10 +11,10 @@ interface Call {
 
 /** The hottest path of the store: flat arrays, nothing else. */
 export function beatCall(keys: ShardKeys, leaseTtlMs: number, beats: readonly Beat[]): Call {
-  const call = { keys: [keys.meta], args: [leaseTtlMs] as Argument[] };
+  const call = { keys: [keys.meta, keys.deadlines], args: [leaseTtlMs] as Argument[] };
   for (const { userId, sessionId, ageMs, epoch } of beats) {
     call.keys.push(keys.state(userId), keys.presence(userId));
-    call.args.push(sessionId, clampAge(ageMs), epoch);
+    call.args.push(sessionId, clampAge(ageMs), epoch, userId);
   }
   return call;
 }

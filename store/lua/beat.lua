@@ -1,14 +1,22 @@
 -- Extends sessions that are alive; never revives a closed or lapsed one. The hottest script: three calls a session.
--- KEYS: meta (hash) [, state (hash), presence (string)]*
--- ARGV: leaseTtl (ms) [, sessionId, age (ms), epoch]*
+-- KEYS: meta (hash), deadlines (zset) [, state (hash), presence (string)]*
+-- ARGV: leaseTtl (ms) [, sessionId, age (ms), epoch, userId]*
 -- Returns: floor, hold (ms), outcomes (a letter a session: O ok, U unknown, L lapsed, C closed, E epoch)
--- Writes: of a session extended, its record, the user's view and the presence key
+-- Writes: of a session extended, its record, the user's view and the presence key; deadlines, of users with one session
 
 local call, match, max = redis.call, string.match, math.max
 local shard = enter(KEYS[1])
 local ttl = tonumber(ARGV[1])
 
--- The deadlines index stays as it is: its score, now too early, costs one look a lease.
+-- Of a user with one session its deadline is the next one: moving it here, all in one call, costs a tenth of the look
+-- that it saves once a lease. With several sessions the index stays as it is, too early.
+local moved = {}
+local function move(user_id, deadline)
+  moved[#moved + 1] = deadline
+  moved[#moved + 1] = user_id
+end
+
+-- Returns the new deadline if it is the only one of the user.
 local function extend(state, presence, field, beat, deadline, rest, view)
   local seen, latest, count, status, servers = match(view, '^(%d+)|(%d+)|(%d+)|(%u+)|(.*)$')
   local own = digits(deadline)
@@ -19,9 +27,10 @@ local function extend(state, presence, field, beat, deadline, rest, view)
   local last_active = seen
   if status == 'OFFLINE' then last_active = call('HGET', state, 'last_active') or 0 end
   call('SET', presence, presence_of(status, last_active, servers), 'PXAT', latest)
+  return count == '1' and own
 end
 
-local function beat_session(state, presence, field, age, epoch)
+local function beat_session(state, presence, field, age, epoch, user_id)
   local stored = call('HMGET', state, field, 'view')
   if not stored[1] then return 'U' end
   local beat, deadline, rest, own_epoch, closing = match(stored[1], '^(%d+)|(%d+)|((%d+)|(%d).*)$')
@@ -31,14 +40,16 @@ local function beat_session(state, presence, field, age, epoch)
   if tonumber(own_epoch) < epoch then return 'E' end
   local heard = shard.now - age
   if heard > beat or heard + ttl > deadline then
-    extend(state, presence, field, max(beat, heard), max(deadline, heard + ttl), rest, stored[2])
+    local only = extend(state, presence, field, max(beat, heard), max(deadline, heard + ttl), rest, stored[2])
+    if only then move(user_id, only) end
   end
   return 'O'
 end
 
 local outcomes = {}
-for i = 1, (#KEYS - 1) / 2 do
-  local field, age, epoch = 's:' .. ARGV[3 * i - 1], tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
-  outcomes[i] = beat_session(KEYS[2 * i], KEYS[2 * i + 1], field, age, epoch)
+for i = 1, #KEYS / 2 - 1 do
+  local field, age, epoch = 's:' .. ARGV[4 * i - 2], tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i])
+  outcomes[i] = beat_session(KEYS[2 * i + 1], KEYS[2 * i + 2], field, age, epoch, ARGV[4 * i + 1])
 end
+if #moved > 0 then call('ZADD', KEYS[2], unpack(moved)) end
 return { shard.floor, hold_ms(shard), table.concat(outcomes) }

@@ -137,6 +137,17 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect(await remaining()).toBeGreaterThan(40_000);
     });
 
+    test('a beat spares the user of one session a look; with several, the earliest counts', async () => {
+      const [one, several] = [newUser(), newUser()];
+      const isDue = async (userId: string) =>
+        (await sweep(store(), store().shardOf(userId))).due.includes(userId);
+      for (const userId of [one, several]) await store().change(open(userId, { ageMs: 59_000 }));
+      await store().change(open(several, { sessionId: 'other' }));
+      for (const userId of [one, several]) expect(await beatOne(store(), beat(userId))).toBe('OK');
+      await eventually(() => isDue(several));
+      expect(await isDue(one)).toBe(false);
+    });
+
     test('ages that make no sense extend nothing beyond a lease', async () => {
       const userId = newUser();
       await store().change(open(userId, { ageMs: -5_000 }));
