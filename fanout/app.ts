@@ -57,7 +57,7 @@ export interface FanoutPart extends AsyncDisposable {
 const LIMITS: ShardLimits = { maxBacklog: 100_000, maxStuckMs: 30_000 };
 const JANITOR = { intervalMs: 30_000, goneMs: 600_000 };
 /** Entries a worker has in hand at once. */
-const MAX_IN_HAND = 10_000;
+const MAX_IN_HAND = 50_000;
 
 /**
  * Starts a worker. It resolves before Redis, Kafka and graph are reached: until they are, it is not ready and says
