@@ -3,6 +3,7 @@ import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { Clock } from '../clock.ts';
 import { BusError, type MessageBus, type Reader, type ReadOptions, type TopicSpec } from './bus.ts';
 import { toBusError } from './errors.ts';
+import { mendTimers } from './kafkajs-timers.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
 import { startOffsets, type Held } from './start-offsets.ts';
 import { createTopicProducer, type TopicProducer } from './topic-producer.ts';
@@ -26,6 +27,7 @@ const RETRY = { initialRetryTime: 50, maxRetryTime: 200, retries: 2 };
 /** Connects at the first call, and anew whenever a connection was lost. */
 export function createKafkaBus(options: KafkaBusOptions): MessageBus {
   const { clock, clientId, onInterruption } = options;
+  mendTimers();
   const kafka = new Kafka({
     brokers: [...options.brokers],
     clientId,
