@@ -145,11 +145,17 @@ function createLease({ gatewayId, admission, hub }: Base, options: GatewayOption
     gatewayId,
     registry,
     clock,
-    onHeld: () => admission.set('lease', undefined),
+    onHeld: (again) => {
+      admission.set('lease', undefined);
+      if (again) hub.forEach((session) => session.snapshotAfter(0));
+    },
     onFailure: (problem) => logger.warn(`the lease of this gateway was not renewed: ${problem}`),
-    onLost: () => {
+    onEnded: () => {
       admission.set('lease', 'ended without being renewed: nothing is sent to this gateway');
-      logger.error('the lease of this gateway has ended: closing all connections');
+      logger.error('the lease of this gateway has ended');
+    },
+    onLost: () => {
+      logger.error('the lease of this gateway cannot be had again: closing all connections');
       hub.forEach((session) => session.abandon(CLOSE.leaseLost));
     },
   });

@@ -1,6 +1,7 @@
 /**
  * The lease under which fanout sends to this gateway. Once it has ended, messages for this gateway may have been
- * dropped as undeliverable, so whoever holds connections must close them.
+ * dropped as undeliverable: when it is held again soon, every view is to be read again; when not, clients are better
+ * off elsewhere.
  */
 import type { ConnectionRegistryServiceClient } from '../gen/registry/v1/registry_service.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -12,8 +13,12 @@ export interface GatewayLeaseOptions {
   readonly gatewayId: string;
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
   readonly clock: Clock;
-  readonly onHeld: () => void;
+  /** Held; `again`: after a time in which it was not. */
+  readonly onHeld: (again: boolean) => void;
   readonly onFailure: (problem: string) => void;
+  /** Ended without being renewed; it is still tried. */
+  readonly onEnded: () => void;
+  /** Not to be had again for so long that nobody should wait for it. */
   readonly onLost: () => void;
 }
 
@@ -25,12 +30,14 @@ export interface GatewayLease extends AsyncDisposable {
 const RENEW_MS = 1000;
 const TIMEOUT_MS = 1000;
 const RETRY_MS = 100;
+const LOST_AFTER_MS = 3000;
 
 export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
   const { gatewayId, registry, clock } = options;
   let renewal: Timer | undefined;
   let expiry: Timer | undefined;
   let isStopped = false;
+  let hasEnded = false;
 
   const keep = (release: boolean): Promise<number> =>
     registry
@@ -53,8 +60,15 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
   const held = (remainingMs: number): void => {
     if (isStopped) return;
     expiry?.cancel();
-    expiry = clock.after(Math.max(0, remainingMs), options.onLost);
-    options.onHeld();
+    expiry = clock.after(Math.max(0, remainingMs), ended);
+    options.onHeld(hasEnded);
+    hasEnded = false;
+  };
+
+  const ended = (): void => {
+    hasEnded = true;
+    options.onEnded();
+    expiry = clock.after(LOST_AFTER_MS, options.onLost);
   };
 
   return {

@@ -139,7 +139,20 @@ test('a short absence of presence is bridged; who comes meanwhile waits for it',
   expect(alice.closed).toBeUndefined();
 });
 
-test('a gateway whose lease has ended closes its connections, and serves again when it has one', async () => {
+test('a gateway whose lease ended for a moment keeps its connections, and reads every view again', async () => {
+  await mesh[Symbol.asyncDispose]();
+  mesh = await startInProcessMesh({ leaseTtlMs: 20_000 });
+  const gateway = await mesh.addGateway();
+  using alice = await join(gateway, 'alice');
+  await mesh.stopPresence();
+  await eventually(() => gateway.problems().some((problem) => problem.includes('lease: ended')));
+  await mesh.startPresence();
+  await eventually(() => gateway.problems().length === 0);
+  await eventually(() => alice.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  expect(alice.closed).toBeUndefined();
+});
+
+test('a gateway whose lease has ended for long closes its connections, and serves again when it has one', async () => {
   const gateway = await mesh.addGateway();
   using alice = await join(gateway, 'alice');
   await mesh.stopPresence();
