@@ -2,9 +2,14 @@
 import { Command } from 'commander';
 import { systemClock } from '../../lib/clock.ts';
 import { stackDir } from './cache.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { runProcess } from '../../lib/lifecycle.ts';
 import { installGrpcurl } from './grpcurl.ts';
+import { run } from './run.ts';
 import { down, environment, status, up } from './stack.ts';
 import type { RunContext } from './tools.ts';
+
+const CLOSE_WITHIN_MS = 20_000;
 
 /** What happens goes to stderr, so that stdout holds only what was asked for. */
 const context: RunContext = {
@@ -35,10 +40,21 @@ export function stackCommand(): Command {
     .description('tells of each server whether it serves, and if not, why; exits 1 if one does not')
     .action(printStatus);
   stack
+    .command('run')
+    .description('runs one of them in the foreground, until a signal')
+    .argument('<name>', 'redis, kafka or dgraph')
+    .action((name: string) => runInForeground(name));
+  stack
     .command('env')
     .description('prints the settings to use them: eval "$(npm run -s stack -- env)"')
     .action(printEnvironment);
   return stack;
+}
+
+function runInForeground(name: string): Promise<void> {
+  const logger = createLogger('stack', 'warn');
+  const { clock } = context;
+  return runProcess(() => run(name, context), { clock, logger, closeWithinMs: CLOSE_WITHIN_MS });
 }
 
 function printEnvironment(): void {

@@ -100,7 +100,7 @@ async function startProcess(
   }
 }
 
-async function requireFreePorts({ name, ports, env }: ServerSpec): Promise<void> {
+export async function requireFreePorts({ name, ports, env }: ServerSpec): Promise<void> {
   for (const port of ports) {
     if (!(await isPortTaken(port))) continue;
     const [setting = '', value = ''] = Object.entries(env)[0] ?? [];
