@@ -78,6 +78,48 @@ class Connection implements Socket {
   }
 }
 
+/** One response without end. uWebSockets.js throws on any use of an ended one; here nothing happens then. */
+class Stream implements HttpStream {
+  #response: uWS.HttpResponse | undefined;
+  #listener: StreamListener | undefined;
+
+  constructor(response: uWS.HttpResponse) {
+    this.#response = response;
+  }
+
+  opened(open: StreamAnswer['open']): void {
+    const listener = open(this);
+    // Whoever opened it may have refused it at once.
+    if (!this.#response) return listener.onClose();
+    this.#listener = listener;
+    this.#response.onWritable(() => {
+      this.#listener?.onDrain();
+      return true;
+    });
+  }
+
+  closed(): void {
+    const listener = this.#listener;
+    this.#response = undefined;
+    this.#listener = undefined;
+    listener?.onClose();
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    return this.#response === undefined || this.#response.write(chunk);
+  }
+
+  cork(task: () => void): void {
+    this.#response?.cork(task);
+  }
+
+  end(): void {
+    const response = this.#response;
+    this.closed();
+    response?.end();
+  }
+}
+
 export async function createUwsSocketServer(options: SocketServerOptions): Promise<SocketServer> {
   const app = uWS.App();
   app.ws<UserData>(options.socketPath, socketBehavior(options));
@@ -197,8 +239,10 @@ async function answerRequest(
   if (gone.signal.aborted) return;
   response.cork(() => {
     if ('body' in answer) return writeAnswer(response, answer);
-    const listener = openStream(response, answer);
-    gone.signal.addEventListener('abort', () => listener.onClose());
+    writeHead(response, answer);
+    const stream = new Stream(response);
+    gone.signal.addEventListener('abort', () => stream.closed());
+    stream.opened(answer.open);
   });
 }
 
@@ -212,42 +256,4 @@ function writeHead(response: uWS.HttpResponse, answer: HttpAnswer | StreamAnswer
   for (const [name, value] of Object.entries(answer.headers ?? {})) {
     response.writeHeader(name, value);
   }
-}
-
-function openStream(response: uWS.HttpResponse, answer: StreamAnswer): StreamListener {
-  writeHead(response, answer);
-  let isOpen = true;
-  const stream: HttpStream = {
-    write: (chunk) => !isOpen || response.write(chunk),
-    cork: (task) => {
-      if (isOpen) response.cork(task);
-    },
-    end: () => {
-      if (!isOpen) return;
-      isOpen = false;
-      response.end();
-      listener.onClose();
-    },
-  };
-  const listener = onceClosed(answer.open(stream), () => (isOpen = false));
-  response.onWritable(() => {
-    listener.onDrain();
-    return true;
-  });
-  return listener;
-}
-
-/** Tells of the close once, though both ends may cause it. */
-function onceClosed(listener: StreamListener, close: () => void): StreamListener {
-  let isClosed = false;
-  return {
-    onDrain: () => {
-      if (!isClosed) listener.onDrain();
-    },
-    onClose: () => {
-      close();
-      if (!isClosed) listener.onClose();
-      isClosed = true;
-    },
-  };
 }

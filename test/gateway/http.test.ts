@@ -249,6 +249,7 @@ describe('server-sent events', () => {
     return {
       contentType: response.headers['content-type'],
       events: () => parseEvents(text),
+      hasEnded: () => response.readableEnded,
       close: () => req.destroy(),
     };
   }
@@ -277,5 +278,15 @@ describe('server-sent events', () => {
     expect(sue.statusOf('tom')).toBe('STATUS_ONLINE');
     tom.close();
     await sue.sees('tom', 'STATUS_OFFLINE');
+  });
+
+  test('the 21st connection of a user is told so and ended', async () => {
+    const clients = await Promise.all(Array.from({ length: 20 }, () => join(gateway, 'crowd')));
+    const last = await listen('crowd');
+    await eventually(() => last.hasEnded());
+    const [farewell] = last.events();
+    expect(farewell?.event).toBe('close');
+    expect(JSON.parse(String(farewell?.data))).toMatchObject({ code: 4004, mayReconnect: false });
+    for (const client of clients) client[Symbol.dispose]();
   });
 });
