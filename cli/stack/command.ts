@@ -6,6 +6,7 @@ import { createLogger } from '../../lib/logger.ts';
 import { runProcess } from '../../lib/lifecycle.ts';
 import { installGrpcurl } from './grpcurl.ts';
 import { run } from './run.ts';
+import { stackServers } from './servers.ts';
 import { down, environment, status, up } from './stack.ts';
 import type { RunContext } from './tools.ts';
 
@@ -26,7 +27,7 @@ export function stackCommand(): Command {
     .description('fetches what is missing, starts what does not run, prints the settings to use it')
     .option('--grpcurl', 'also builds grpcurl, to call the services by hand')
     .action(async ({ grpcurl }: { grpcurl?: boolean }) => {
-      await up(context);
+      await up(stackServers(), context);
       if (grpcurl) context.say(`grpcurl: ${await installGrpcurl(context)}`);
       printEnvironment();
     });
@@ -34,7 +35,7 @@ export function stackCommand(): Command {
     .command('down')
     .description('stops them and waits until they are gone')
     .option('--wipe', 'removes their data as well')
-    .action(async ({ wipe = false }: { wipe?: boolean }) => down(context, wipe));
+    .action(async ({ wipe = false }: { wipe?: boolean }) => down(stackServers(), context, wipe));
   stack
     .command('status')
     .description('tells of each server whether it serves, and if not, why; exits 1 if one does not')
@@ -58,13 +59,13 @@ function runInForeground(name: string): Promise<void> {
 }
 
 function printEnvironment(): void {
-  for (const [name, value] of Object.entries(environment())) {
+  for (const [name, value] of Object.entries(environment(stackServers()))) {
     process.stdout.write(`export ${name}=${value}\n`);
   }
 }
 
 async function printStatus(): Promise<void> {
-  for (const { name, address, pid, problem } of await status()) {
+  for (const { name, address, pid, problem } of await status(stackServers())) {
     const state = problem === undefined ? 'ready' : 'not ready';
     const rest = [pid && `process ${pid}`, problem].filter(Boolean).join(': ');
     process.stdout.write(`${name.padEnd(14)}${address.padEnd(18)}${state.padEnd(11)}${rest}\n`);

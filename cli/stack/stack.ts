@@ -2,37 +2,40 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../lib/errors.ts';
-import { isAlive, stackDir } from './cache.ts';
+import { isAlive } from './cache.ts';
 import { launch, logFile } from './launch.ts';
 import { pidFile } from './pid-file.ts';
 import { portOwner } from './port-owner.ts';
 import { isPortTaken } from './probes.ts';
 import type { ProcessSpec, ServerSpec } from './server.ts';
-import { stackServers, type StackServer } from './servers.ts';
+import type { StackServer } from './servers.ts';
 import type { RunContext } from './tools.ts';
 
 const STOP_POLL_MS = 50;
 const KILL_AFTER_MS = 20_000;
 
 /** Fetches and starts what does not run yet; throws one error that tells of every server that failed. */
-export async function up(context: RunContext): Promise<void> {
-  const results = await Promise.allSettled(
-    stackServers().map((server) => bringUp(server, context)),
-  );
+export async function up(servers: readonly StackServer[], context: RunContext): Promise<void> {
+  const results = await Promise.allSettled(servers.map((server) => bringUp(server, context)));
   const failures = results.filter((result) => result.status === 'rejected');
   if (failures.length === 0) return;
   throw new Error(failures.map(({ reason }) => messageOf(reason)).join('\n'));
 }
 
 /** Stops what `up` started, the last started first, and waits until it is gone. */
-export async function down(context: RunContext, wipe: boolean): Promise<void> {
+export async function down(
+  servers: readonly StackServer[],
+  context: RunContext,
+  wipe: boolean,
+): Promise<void> {
   await Promise.all(
-    stackServers().map(async ({ spec }) => {
+    servers.map(async ({ spec }) => {
       for (const process of [...spec.processes].reverse()) await stop(spec, process, context);
-      if (wipe) await rm(spec.dir, { recursive: true, force: true });
+      if (!wipe) return;
+      await rm(spec.dir, { recursive: true, force: true });
+      context.say(`${spec.name}: data removed`);
     }),
   );
-  if (wipe) context.say(`removed the data in ${stackDir()}`);
 }
 
 export interface ProcessStatus {
@@ -43,8 +46,8 @@ export interface ProcessStatus {
   readonly pid?: number;
 }
 
-export async function status(): Promise<readonly ProcessStatus[]> {
-  const each = stackServers().flatMap(({ spec }) =>
+export async function status(servers: readonly StackServer[]): Promise<readonly ProcessStatus[]> {
+  const each = servers.flatMap(({ spec }) =>
     spec.processes.map(async (process): Promise<ProcessStatus> => {
       const pid = pidOf(spec, process).read();
       const running = { name: process.name, address: spec.address, ...(pid && { pid }) };
@@ -58,8 +61,8 @@ export async function status(): Promise<readonly ProcessStatus[]> {
 }
 
 /** The settings that make the mesh use these servers. */
-export function environment(): Readonly<Record<string, string>> {
-  return Object.assign({}, ...stackServers().map(({ spec }) => spec.env)) as Record<string, string>;
+export function environment(servers: readonly StackServer[]): Readonly<Record<string, string>> {
+  return Object.assign({}, ...servers.map(({ spec }) => spec.env)) as Record<string, string>;
 }
 
 async function bringUp({ spec, install }: StackServer, context: RunContext): Promise<void> {

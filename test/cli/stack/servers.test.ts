@@ -20,7 +20,7 @@ test('no two servers want the same port, and none the mesh’s own', () => {
 });
 
 test('the environment has only settings that the mesh knows', () => {
-  const names = Object.keys(environment());
+  const names = Object.keys(environment(stackServers()));
   expect(names).toEqual(['MESH_REDIS_URL', 'MESH_KAFKA_BROKERS', 'MESH_DGRAPH_URL']);
   expect(knownNames).toEqual(expect.arrayContaining(names));
 });
