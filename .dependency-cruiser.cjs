@@ -69,12 +69,32 @@ module.exports = {
       from: { path: '^(store/(status|shards|keys)|graph/audience|fanout/(audience|routes))\\.ts$' },
       to: { path: 'node_modules/(@grpc|ioredis|kafkajs|dgraph-js|uWebSockets)' },
     },
+    {
+      name: 'sdk-stands-alone',
+      comment:
+        'It is a package of its own, for browsers: nothing of this repository, nothing of Node.',
+      severity: 'error',
+      from: { path: '^sdk/' },
+      to: { pathNot: '^sdk/|node_modules/(@types/)?react/' },
+    },
+    {
+      name: 'only-hooks-import-react',
+      severity: 'error',
+      from: { path: '^sdk/', pathNot: '^sdk/react\\.ts$' },
+      to: { path: 'node_modules/' },
+    },
+    {
+      name: 'sdk-is-for-pages',
+      severity: 'error',
+      from: { pathNot: '^(sdk|examples|console|test/sdk)/' },
+      to: { path: '^sdk/' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    exclude: { path: '^dist/' },
+    exclude: { path: '(^|/)dist/' },
   },
 };

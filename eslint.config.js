@@ -7,10 +7,14 @@ const timeOnlyThroughTheClock = [
 ];
 
 export default tseslint.config(
-  { ignores: ['gen/', 'dist/', 'node_modules/', 'coverage/', '**/*.js', '**/*.cjs', '**/*.mjs'] },
+  {
+    ignores: ['gen/', '**/dist/', 'node_modules/', 'coverage/', '**/*.js', '**/*.cjs', '**/*.mjs'],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    languageOptions: {
+      parserOptions: { project: ['./tsconfig.json', './examples/tsconfig.json'] },
+    },
     rules: {
       '@typescript-eslint/restrict-template-expressions': [
         'error',
@@ -27,8 +31,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['{gateway,presence,fanout,graph,store,lib,cli}/**/*.ts'],
-    ignores: ['lib/clock.ts'],
+    files: ['{gateway,presence,fanout,graph,store,lib,cli,sdk}/**/*.ts'],
+    ignores: ['{lib,sdk}/clock.ts'],
     rules: {
       'no-restricted-properties': ['error', ...timeOnlyThroughTheClock],
       'no-restricted-globals': [

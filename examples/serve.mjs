@@ -1,0 +1,19 @@
+// `npm run example`: bundles the page in memory and serves it on loopback, beside a mesh that `npm start` runs.
+import { context } from 'esbuild';
+
+const PAGE = 'examples/page';
+const port = Number(process.env.PORT ?? 8090);
+
+const bundle = await context({
+  entryPoints: [`${PAGE}/main.ts`],
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  sourcemap: 'inline',
+  outdir: PAGE,
+  write: false,
+});
+await bundle.serve({ host: '127.0.0.1', port, servedir: PAGE });
+console.log(
+  `http://127.0.0.1:${port}/?user=alice   (another user in another window; Ctrl-C ends it)`,
+);

@@ -1,0 +1,64 @@
+/** Signs of life of one connection, and whether they are answered. */
+import type { Clock, Timer } from './clock.ts';
+
+export interface HeartbeatsOptions {
+  readonly clock: Clock;
+  readonly send: () => void;
+  /** Runs with every heartbeat. */
+  readonly onTick: () => void;
+  /** Nothing was heard for two intervals after a heartbeat: the connection is dead. */
+  readonly onDead: () => void;
+}
+
+export class Heartbeats {
+  readonly #options: HeartbeatsOptions;
+  #intervalMs = 0;
+  #timer: Timer | undefined;
+  /**
+   * When the oldest heartbeat was sent that nothing was heard since. Counting from there, and not from what was heard
+   * last, a timer that runs late (a tab in the background, a laptop that slept) is no reason to give up.
+   */
+  #unansweredSinceMs: number | undefined;
+
+  constructor(options: HeartbeatsOptions) {
+    this.#options = options;
+  }
+
+  get intervalMs(): number {
+    return this.#intervalMs;
+  }
+
+  /** The first one goes out at once. */
+  start(intervalMs: number): void {
+    this.#intervalMs = intervalMs;
+    this.beat();
+  }
+
+  /** One now; the next an interval later. */
+  beat(): void {
+    const { clock, send } = this.#options;
+    if (this.#intervalMs === 0) return;
+    this.#unansweredSinceMs ??= clock.monotonic();
+    send();
+    this.#timer?.cancel();
+    this.#timer = clock.after(this.#intervalMs, () => this.#tick());
+  }
+
+  /** Anything that comes is an answer. */
+  heard(): void {
+    this.#unansweredSinceMs = undefined;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#intervalMs = 0;
+  }
+
+  #tick(): void {
+    const { clock, onDead, onTick } = this.#options;
+    const unansweredMs = clock.monotonic() - (this.#unansweredSinceMs ?? Infinity);
+    if (unansweredMs >= 2 * this.#intervalMs) return onDead();
+    onTick();
+    this.beat();
+  }
+}
