@@ -4,12 +4,13 @@ import { Command } from 'commander';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import { heartbeats } from './heartbeats.ts';
+import { lateness } from './lateness.ts';
 import { propagation } from './propagation.ts';
 import type { Benchmark } from './support/benchmark.ts';
 import { describeLoad, describeMachine, formatTable } from './support/report.ts';
 import type { Result } from './support/result.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [heartbeats, propagation];
+const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats];
 const EXIT_USAGE = 2;
 
 interface Options {
