@@ -74,8 +74,7 @@ function checked(frame: ClientFrame['frame']): ClientMessage {
     case undefined:
       throw badFrame(`an empty frame; it has one of ${MEMBER_LIST}`);
     case 'heartbeat':
-      checkActivity(frame.value.activity);
-      return frame;
+      return heartbeat(frame.value.activity);
     case 'setStatus':
       checkChoice(frame.value.status);
       return frame;
@@ -91,11 +90,13 @@ function checked(frame: ClientFrame['frame']): ClientMessage {
 
 const ACTIVITIES: ReadonlySet<Activity> = new Set(Object.values(Activity));
 
-function checkActivity(activity: Activity): void {
-  if (ACTIVITIES.has(activity)) return;
+/** Not given is active. */
+function heartbeat(given: Activity): ClientMessage {
+  const activity = given === Activity.ACTIVITY_UNSPECIFIED ? Activity.ACTIVITY_ACTIVE : given;
+  if (ACTIVITIES.has(activity)) return { $case: 'heartbeat', value: { activity } };
   throw invalidField(
     'heartbeat.activity',
-    `${activity} is unknown; it is ACTIVITY_ACTIVE or ACTIVITY_IDLE`,
+    `${given} is unknown; it is ACTIVITY_ACTIVE or ACTIVITY_IDLE`,
   );
 }
 

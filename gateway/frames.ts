@@ -24,10 +24,23 @@ export interface FrameCodec {
   readonly encode: (frame: ServerMessage) => EncodedFrame;
   /** Puts the running number in. The bytes are valid until the same frame is stamped again. */
   readonly stamp: (frame: EncodedFrame, n: number) => Uint8Array;
-  readonly ack: EncodedFrame;
+  /** The whole answer to a heartbeat, with the number of the last frame; not to be changed. */
+  readonly ack: (n: number) => Uint8Array;
 }
 
 const ACK: ServerMessage = { $case: 'ack', value: {} };
+
+/** Most connections are sent few frames: acks with these numbers are made once for all of them. */
+const MAX_KEPT_ACKS = 1024;
+
+function createAcks(
+  frame: EncodedFrame,
+  stamp: (frame: EncodedFrame, n: number) => Uint8Array,
+): (n: number) => Uint8Array {
+  const kept: Uint8Array[] = [];
+  return (n) =>
+    kept[n] ?? (n < MAX_KEPT_ACKS ? (kept[n] = stamp(frame, n).slice()) : stamp(frame, n));
+}
 
 export const PROTO: FrameCodec = {
   subprotocol: 'presence.v1+proto',
@@ -36,7 +49,7 @@ export const PROTO: FrameCodec = {
   decode: decodeProto,
   encode: encodeProto,
   stamp: stampProto,
-  ack: encodeProto(ACK),
+  ack: createAcks(encodeProto(ACK), stampProto),
 };
 
 export const JSON_TEXT: FrameCodec = {
@@ -46,7 +59,7 @@ export const JSON_TEXT: FrameCodec = {
   decode: decodeJson,
   encode: encodeJson,
   stamp: stampJson,
-  ack: encodeJson(ACK),
+  ack: createAcks(encodeJson(ACK), stampJson),
 };
 
 export const CODECS: readonly FrameCodec[] = [PROTO, JSON_TEXT];

@@ -121,7 +121,7 @@ export class Heartbeats implements Disposable {
   }
 
   #flush(shard: number, refreshMs: number): void {
-    const nowMs = this.#options.clock.monotonic();
+    const nowMs = Math.trunc(this.#options.clock.monotonic());
     const due = this.#streams.isAnyLive() ? this.#book.due(shard, nowMs, refreshMs) : [];
     for (let from = 0; from < due.length; from += MAX_BEATS) {
       this.#streams.send(batchOf(shard, due.slice(from, from + MAX_BEATS), nowMs));

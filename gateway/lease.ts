@@ -1,5 +1,5 @@
-/** What the gateway knows of one session's lease. All times are monotonic, ms. */
-import type { BeatResult } from '../gen/presence/v1/presence_service.ts';
+/** What the gateway knows of one session's lease. All times are monotonic, whole ms. */
+import { Activity, type BeatResult } from '../gen/presence/v1/presence_service.ts';
 
 export interface LeaseOwner {
   /** The store did not extend the lease. */
@@ -10,7 +10,8 @@ export interface LeaseOwner {
   onDataLoss(): void;
 }
 
-const NEVER = -Infinity;
+/** Long before any start; a whole number, which V8 keeps inside the object. */
+const NEVER = -1_000_000_000;
 
 export class Lease {
   readonly userId: string;
@@ -22,6 +23,8 @@ export class Lease {
   shard = 0;
   /** True while heartbeats.ts looks after it. */
   isTracked = false;
+  /** What the client said last that it is doing. */
+  activity: Activity = Activity.ACTIVITY_ACTIVE;
   /** How often the session changed its own status, as far as the store was told. */
   epoch = 0;
   /** When the last heartbeat came. */
@@ -41,7 +44,7 @@ export class Lease {
     this.sessionId = key.sessionId;
     this.owner = owner;
     this.beatsItself = options.beatsItself;
-    this.beatAtMs = options.nowMs;
+    this.beatAtMs = Math.trunc(options.nowMs);
   }
 
   /** The store has opened the session; the lease runs from this heartbeat. */

@@ -41,7 +41,7 @@ export class Outlet {
 
   /** Answers a heartbeat, unless the client does not read answers anyway. */
   ack(): void {
-    if (this.#slowSinceMs === undefined) this.#sink.send(this.#sink.codec.ack, this.#n);
+    if (this.#slowSinceMs === undefined) this.#sink.ack(this.#n);
   }
 
   /** From now until the next snapshot is sent, what is delivered waits. */

@@ -142,7 +142,7 @@ export class Session implements LeaseOwner {
   beat(activity: Activity, nowMs: number): void {
     this.lease.beatAtMs = nowMs;
     this.outlet.ack();
-    this.#changes.setActivity(activity);
+    if (activity !== this.lease.activity) this.#changes.setActivity(activity);
     if (this.#state === 'lapsed') this.#require(Need.registration);
   }
 
@@ -257,7 +257,7 @@ export class Session implements LeaseOwner {
     let beatAtMs = 0;
     const reply = upstreams.register(() => {
       if (this.#isClosed()) throw new Error('the session is over');
-      const nowMs = clock.monotonic();
+      const nowMs = Math.trunc(clock.monotonic());
       beatAtMs = this.#lastSignOfLife(nowMs);
       return this.#registration(beatAtMs, nowMs);
     }, this.#options.traceparent);
@@ -277,9 +277,9 @@ export class Session implements LeaseOwner {
       sessionId: this.id,
       gatewayId: this.#context.gatewayId,
       device: this.#options.device,
-      activity: this.#changes.activity,
+      activity: this.lease.activity,
       epoch: this.lease.epoch,
-      beatAgeMs: Math.round(nowMs - beatAtMs),
+      beatAgeMs: nowMs - beatAtMs,
       choice: this.#changes.choice(nowMs),
     };
   }
@@ -292,7 +292,7 @@ export class Session implements LeaseOwner {
     this.#unregisteredSinceMs = undefined;
     this.#graphRevision = reply.graphRevision;
     this.#welcome = this.#welcomeOf(reply);
-    this.lease.registered(reply.shard, beatAtMs, this.#context.clock.monotonic());
+    this.lease.registered(reply.shard, beatAtMs, Math.trunc(this.#context.clock.monotonic()));
     this.#steps.require(Need.snapshot);
     this.#context.heartbeats.noteFloor(reply.shard, reply.floor, holdMs);
     this.#context.heartbeats.track(this.lease, leaseTtlMs);

@@ -8,6 +8,8 @@ export interface Sink {
   readonly codec: FrameCodec;
   /** Sends one frame. Returns false when the client does not keep up: send no more until it has. */
   send(frame: EncodedFrame, n: number): boolean;
+  /** Answers a heartbeat. */
+  ack(n: number): void;
   /** True when there is room again after a `send` that returned false. */
   hasRoom(): boolean;
   /** Sends what `task` sends in as few system calls as possible. */
@@ -18,13 +20,33 @@ export interface Sink {
 /** Bytes in memory for one socket beyond which only the newest of each subject is kept. */
 const MAX_BUFFERED_BYTES = 64 * 1024;
 
-export function createSocketSink(socket: Socket, codec: FrameCodec): Sink {
-  const hasRoom = (): boolean => socket.bufferedBytes() <= MAX_BUFFERED_BYTES;
-  return {
-    codec,
-    send: (frame, n) => socket.send(codec.stamp(frame, n), codec.isBinary) || hasRoom(),
-    hasRoom,
-    cork: (task) => socket.cork(task),
-    close: ({ code, reason }) => socket.end(code, reason),
-  };
+export class SocketSink implements Sink {
+  readonly codec: FrameCodec;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, codec: FrameCodec) {
+    this.#socket = socket;
+    this.codec = codec;
+  }
+
+  send(frame: EncodedFrame, n: number): boolean {
+    const { codec } = this;
+    return this.#socket.send(codec.stamp(frame, n), codec.isBinary) || this.hasRoom();
+  }
+
+  ack(n: number): void {
+    this.#socket.send(this.codec.ack(n), this.codec.isBinary);
+  }
+
+  hasRoom(): boolean {
+    return this.#socket.bufferedBytes() <= MAX_BUFFERED_BYTES;
+  }
+
+  cork(task: () => void): void {
+    this.#socket.cork(task);
+  }
+
+  close({ code, reason }: CloseCode): void {
+    this.#socket.end(code, reason);
+  }
 }

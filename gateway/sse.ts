@@ -75,6 +75,8 @@ function createEventSink(stream: HttpStream): { sink: Sink; drained: () => void 
       });
       return hasRoom;
     },
+    // It sends no heartbeats.
+    ack: () => undefined,
     hasRoom: () => hasRoom,
     cork: (task) => stream.cork(task),
     close(code) {

@@ -1,7 +1,7 @@
 /** What a session told presence of its user's status, and what has to be told again when it is registered anew. */
 import { status as rpcStatus } from '@grpc/grpc-js';
 import type { Status } from '../gen/presence/v1/presence.ts';
-import { Activity } from '../gen/presence/v1/presence_service.ts';
+import type { Activity } from '../gen/presence/v1/presence_service.ts';
 import type { Choice } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import { RpcError } from '../lib/errors.ts';
@@ -24,16 +24,11 @@ export interface StatusChangesOptions {
 /** Changes go out one after the other, in the order the client made them. */
 export class StatusChanges {
   readonly #options: StatusChangesOptions;
-  #activity: Activity = Activity.ACTIVITY_ACTIVE;
   #choice: { readonly status: Status; readonly atMs: number } | undefined;
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: StatusChangesOptions) {
     this.#options = options;
-  }
-
-  get activity(): Activity {
-    return this.#activity;
   }
 
   /** The last choice made here, with its age. */
@@ -51,10 +46,8 @@ export class StatusChanges {
     }, onRefused);
   }
 
-  setActivity(given: Activity): void {
-    const activity = given === Activity.ACTIVITY_UNSPECIFIED ? Activity.ACTIVITY_ACTIVE : given;
-    if (activity === this.#activity) return;
-    this.#activity = activity;
+  setActivity(activity: Activity): void {
+    this.#options.lease.activity = activity;
     // When presence cannot be told now, the next beat finds its epoch older, and the session is registered anew.
     const onFailure = (error: unknown): void => {
       if (isNotFound(error)) this.#options.onSessionMissing();

@@ -2,9 +2,10 @@
 import type { Clock } from '../lib/clock.ts';
 import { CODECS, JSON_TEXT, type FrameCodec } from './frames.ts';
 import type { Doorway, Visitor } from './doorway.ts';
+import type { RateLimit } from './frame-rate.ts';
 import { refusal } from './http-answers.ts';
 import { Inbox } from './inbox.ts';
-import { createSocketSink } from './sink.ts';
+import { SocketSink } from './sink.ts';
 import type {
   HttpAnswer,
   HttpRequest,
@@ -12,7 +13,6 @@ import type {
   SocketListener,
   UpgradeAnswer,
 } from './socket-server.ts';
-import type { RateLimit } from './token-bucket.ts';
 import type { Watches } from './watches.ts';
 
 export interface UpgradeOptions {
@@ -57,12 +57,7 @@ function connect(
   visitor: Visitor,
   options: UpgradeOptions,
 ): SocketListener {
-  const sink = createSocketSink(socket, codec);
+  const sink = new SocketSink(socket, codec);
   const session = options.doorway.enter(visitor, sink, { beatsItself: false });
-  const inbox = new Inbox({ ...options, session, codec });
-  return {
-    onMessage: (message, isBinary) => inbox.receive(message, isBinary),
-    onDrain: () => session.outlet.drained(),
-    onClose: () => session.connectionClosed(),
-  };
+  return new Inbox({ ...options, session, codec });
 }

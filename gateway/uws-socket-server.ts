@@ -21,6 +21,9 @@ interface UserData {
 
 type UwsSocket = uWS.WebSocket<UserData>;
 
+/** What `getUserData` does, without leaving JavaScript. */
+const connectionOf = (ws: UwsSocket): Connection => (ws as UwsSocket & UserData).connection;
+
 const SENT = 1;
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: without it a second gateway would share the port unseen. */
 const EXCLUSIVE_PORT = 1;
@@ -177,12 +180,12 @@ function socketBehavior(options: SocketServerOptions): uWS.WebSocketBehavior<Use
       const handshake = handshakeOf(request);
       void answerUpgrade(response, headOf(request), handshake, context, options);
     },
-    open: (ws) => ws.getUserData().connection.opened(ws),
+    open: (ws) => connectionOf(ws).opened(ws),
     message: (ws, message, isBinary) => {
-      ws.getUserData().connection.listener.onMessage(new Uint8Array(message), isBinary);
+      connectionOf(ws).listener.onMessage(new Uint8Array(message), isBinary);
     },
-    drain: (ws) => ws.getUserData().connection.listener.onDrain(),
-    close: (ws) => ws.getUserData().connection.closed(),
+    drain: (ws) => connectionOf(ws).listener.onDrain(),
+    close: (ws) => connectionOf(ws).closed(),
   };
 }
 

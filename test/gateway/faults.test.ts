@@ -169,6 +169,8 @@ test('a gateway whose lease has ended for long closes its connections, and serve
 });
 
 test('a client that does not read is kept the newest of each subject only', async () => {
+  await mesh[Symbol.asyncDispose]();
+  mesh = await startInProcessMesh({ leaseTtlMs: 60_000 });
   await mesh.befriend('alice', 'bob');
   const gateway = await mesh.addGateway();
   const socket = new WebSocket(`ws://${addressOf(gateway)}/v1/ws?access_token=dev:alice`);

@@ -160,7 +160,7 @@ describe('what comes in', () => {
     ['{"setStatus":{"status":"STATUS_BUSY"}}', { $case: 'setStatus', value: { status: 3 } }],
     ['{"set_status":{"status":3}}', { $case: 'setStatus', value: { status: 3 } }],
     ['{"setStatus":{}}', { $case: 'setStatus', value: { status: 0 } }],
-    ['{"heartbeat":{ }}', { $case: 'heartbeat', value: { activity: 0 } }],
+    ['{"heartbeat":{ }}', { $case: 'heartbeat', value: { activity: 1 } }],
     ['{"watch":{"user_ids":["a","b"]}}', { $case: 'watch', value: { userIds: ['a', 'b'] } }],
     ['{"unwatch":{"userIds":["a"]}}', { $case: 'unwatch', value: { userIds: ['a'] } }],
     ['{"resync":{}}', { $case: 'resync', value: {} }],

@@ -2,9 +2,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Backlog, MAX_PRESENCES } from '../../gateway/backlog.ts';
+import { countFrame, verdictOn, type Verdict } from '../../gateway/frame-rate.ts';
 import { createLimiter } from '../../gateway/limiter.ts';
 import { changeOf } from '../../gateway/subject-change.ts';
-import { TokenBucket } from '../../gateway/token-bucket.ts';
 import { traceparentOf } from '../../gateway/trace.ts';
 import { asSeen } from '../../gateway/views.ts';
 import { Relation } from '../../gen/graph/v1/graph_service.ts';
@@ -20,23 +20,34 @@ const presenceOf = (userId: string, version: bigint): Presence => ({
 });
 
 describe('the limit on frames', () => {
+  const limit = { perSecond: 10, burst: 5 };
+  /** Verdicts on frames that come at these times. */
+  const verdictsAt = (times: readonly number[]): Verdict[] => {
+    let paidUntilMs = 0;
+    return times.map((nowMs) => {
+      paidUntilMs = countFrame(paidUntilMs, nowMs, limit);
+      return verdictOn(paidUntilMs, nowMs, limit);
+    });
+  };
+
   test('lets a burst through, then so many a second; who goes on is flooding', () => {
-    const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0);
-    const verdicts = Array.from({ length: 11 }, () => bucket.take(0));
-    expect(verdicts).toEqual([
+    expect(verdictsAt(Array.from({ length: 11 }, () => 0))).toEqual([
       ...Array.from({ length: 5 }, () => 'ok'),
       ...Array.from({ length: 4 }, () => 'over'),
       'flood',
       'flood',
+    ]);
+    expect(verdictsAt([0, 0, 0, 0, 0, 99, 100, 10_000])).toEqual([
+      ...['ok', 'ok', 'ok', 'ok', 'ok', 'over', 'over', 'ok'],
     ]);
   });
 
   test('whoever keeps to it is never refused', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 100, max: 1000 })), (pauses) => {
-        const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0);
         let nowMs = 0;
-        for (const pauseMs of pauses) expect(bucket.take((nowMs += pauseMs))).toBe('ok');
+        const verdicts = verdictsAt(pauses.map((pauseMs) => (nowMs += pauseMs)));
+        expect(verdicts.every((verdict) => verdict === 'ok')).toBe(true);
       }),
     );
   });
