@@ -46,8 +46,10 @@ export function openSocket(options: SocketClientOptions): Promise<SocketClient> 
       head = Buffer.concat([head, chunk]);
       const end = head.indexOf(HEAD_END);
       if (end < 0) return;
-      const [answer, rest] = [head.toString('latin1', 0, end), head.subarray(end + 4)];
-      if (!answer.startsWith('HTTP/1.1 101')) return void socket.destroy(new Error(answer));
+      const rest = head.subarray(end + HEAD_END.length);
+      if (!head.toString('latin1').startsWith('HTTP/1.1 101')) {
+        return void socket.destroy(new Error(`the upgrade was refused: ${head.toString()}`));
+      }
       head = undefined;
       resolve({
         send: (frame) => void socket.write(frame),

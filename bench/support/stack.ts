@@ -17,6 +17,7 @@ export type StackParts = Readonly<
 export interface Stack extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly gatewayPorts: readonly number[];
+  readonly redisUrl: string;
   readonly parts: StackParts;
 }
 
@@ -33,6 +34,7 @@ export async function startStack(
     return {
       mesh,
       gatewayPorts: mesh.gateways.map(({ port }) => port),
+      redisUrl: redis.url,
       parts: {
         gateway: pidsOf(mesh.gateways),
         presence: pidsOf(mesh.presence),
