@@ -38,9 +38,13 @@ async function measureRound({ clock, roundMs, parts, count }: RoundsOptions): Pr
 /** What the parts take while nothing is asked of them: ms of CPU a ms. */
 export type Idle = CpuMs;
 
+/** Code is compiled and garbage collected for a while after something has happened. */
+const SETTLE_MS = 5_000;
+
 export async function measureIdle(
   options: Pick<RoundsOptions, 'clock' | 'parts'> & { readonly forMs: number },
 ): Promise<Idle> {
+  await options.clock.sleep(SETTLE_MS);
   const count = (): Promise<number> => Promise.resolve(0);
   const { elapsedMs, cpuMs } = await measureRound({
     ...options,
