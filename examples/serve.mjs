@@ -2,7 +2,7 @@
 import { context } from 'esbuild';
 
 const PAGE = 'examples/page';
-const port = Number(process.env.PORT ?? 8090);
+const wanted = Number(process.env.PORT ?? 8090);
 
 const bundle = await context({
   entryPoints: [`${PAGE}/main.ts`],
@@ -13,7 +13,7 @@ const bundle = await context({
   outdir: PAGE,
   write: false,
 });
-await bundle.serve({ host: '127.0.0.1', port, servedir: PAGE });
+const { port } = await bundle.serve({ host: '127.0.0.1', port: wanted, servedir: PAGE });
 console.log(
   `http://127.0.0.1:${port}/?user=alice   (another user in another window; Ctrl-C ends it)`,
 );

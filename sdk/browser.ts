@@ -48,5 +48,8 @@ export function browserActivity({ document }: Scope = globalThis as Scope): Sign
 /** It may be worth trying again at once: the network is back, or the page was brought to the front. */
 export function browserWakeUps(scope: Scope = globalThis as Scope): Signal | undefined {
   const { document } = scope;
-  return document && either(heard(scope as Target, ['online', 'pageshow']), shown(document));
+  if (!document || !isTarget(scope)) return undefined;
+  return either(heard(scope, ['online', 'pageshow']), shown(document));
 }
+
+const isTarget = (scope: Scope): scope is Scope & Target => scope.addEventListener !== undefined;

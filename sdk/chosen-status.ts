@@ -20,7 +20,7 @@ interface Wish {
   sentAtMs: number | undefined;
 }
 
-/** The gateway refuses a choice sooner than that, if at all. */
+/** The gateway refuses a choice sooner than that, if at all; and what it answers then was sent after the choice. */
 const CONFIRMED_AFTER_MS = 10_000;
 const RETRY_MS = 2000;
 const CHOICES: ReadonlySet<string | undefined> = new Set(['ONLINE', 'AWAY', 'BUSY', 'INVISIBLE']);
@@ -53,14 +53,20 @@ export class ChosenStatus {
   /** A session was opened; the gateway says which choice is in force. */
   welcomed(status: string | undefined): void {
     const chosen = choiceOf(status);
-    if (this.#isConfirmed() || this.#wish?.choice === chosen) this.#wish = undefined;
+    if (this.#wish?.choice === chosen) this.#wish = undefined;
     if (this.#wish) this.#tell();
     else this.#current = chosen;
   }
 
+  /** A heartbeat was answered. */
+  answered(): void {
+    const sinceMs = this.#options.clock.monotonic() - (this.#wish?.sentAtMs ?? Infinity);
+    if (sinceMs >= CONFIRMED_AFTER_MS) this.#wish = undefined;
+  }
+
   /** Something that was sent was refused: maybe the choice. */
   refused(code: string): void {
-    if (!this.#wish || this.#isConfirmed()) return;
+    if (!this.#wish) return;
     if (code !== 'ERROR_CODE_UNAVAILABLE' && code !== 'ERROR_CODE_RATE') return;
     this.#wish.sentAtMs = undefined;
     this.#retry?.cancel();
@@ -69,11 +75,6 @@ export class ChosenStatus {
 
   stop(): void {
     this.#retry?.cancel();
-  }
-
-  #isConfirmed(): boolean {
-    const { clock } = this.#options;
-    return clock.monotonic() - (this.#wish?.sentAtMs ?? Infinity) >= CONFIRMED_AFTER_MS;
   }
 
   #tell(): void {

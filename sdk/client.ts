@@ -70,6 +70,10 @@ export interface PresenceClient {
   ): () => void;
 }
 
+/** The gateway acts on nothing until less is sent. */
+const OVER_RATE = 'ERROR_CODE_RATE';
+const RETRY_MS = 2000;
+
 /** @throws TypeError that names what is wrong with the options */
 export function createPresenceClient(options: PresenceClientOptions): PresenceClient {
   const settings = settingsOf(options);
@@ -141,9 +145,11 @@ function assemble(settings: Settings) {
     },
     onTakenOver: () => watches.restart(),
     onStatus: statusChanged,
+    onAck: () => chosen.answered(),
     onGap: (gap) => events.emit('gap', gap),
     onError(code, message) {
       chosen.refused(code);
+      if (code === OVER_RATE) watches.restart(RETRY_MS);
       events.emit('error', { code: code.replace('ERROR_CODE_', ''), message });
     },
     onLost: (closing) => events.emit('disconnected', closing),

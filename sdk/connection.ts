@@ -35,6 +35,8 @@ export interface ConnectionListener {
   onSnapshot(presences: readonly Presence[]): void;
   onUpdate(presences: readonly Presence[]): void;
   onRemoved(userIds: readonly string[]): void;
+  /** A heartbeat was answered. */
+  onAck(): void;
   onError(code: string, message: string): void;
   onGap(gap: Gap): void;
   onGoingAway(connection: Connection, reconnectAfterMs: number): void;
@@ -135,12 +137,13 @@ export class Connection {
     this.#act(frame);
   }
 
-  #act({ welcome, snapshot, update, removed, error, goingAway }: ServerFrame): void {
+  #act({ welcome, snapshot, update, removed, ack, error, goingAway }: ServerFrame): void {
     const { listener } = this.#options;
     if (welcome) this.#welcomed(welcome);
     if (snapshot) this.#snapshot(presencesOf(snapshot), snapshot.last ?? false);
     if (update) listener.onUpdate(presencesOf(update));
     if (removed) listener.onRemoved(removed.userIds ?? []);
+    if (ack) listener.onAck();
     if (error) listener.onError(error.code ?? '', error.message ?? '');
     if (goingAway) listener.onGoingAway(this, durationMs(goingAway.reconnectAfter));
   }

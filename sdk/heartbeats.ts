@@ -14,6 +14,8 @@ export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   #intervalMs = 0;
   #timer: Timer | undefined;
+  /** When the next is due. */
+  #nextMs = 0;
   /**
    * When the oldest heartbeat was sent that nothing was heard since. Counting from there, and not from what was heard
    * last, a timer that runs late (a tab in the background, a laptop that slept) is no reason to give up.
@@ -38,20 +40,32 @@ export class Heartbeats {
   beat(): void {
     const { clock, send } = this.#options;
     if (this.#intervalMs === 0) return;
-    this.#unansweredSinceMs ??= clock.monotonic();
+    const nowMs = clock.monotonic();
+    this.#unansweredSinceMs ??= nowMs;
+    this.#nextMs = nowMs + this.#intervalMs;
     send();
-    this.#timer?.cancel();
-    this.#timer = clock.after(this.#intervalMs, () => this.#tick());
+    this.#wait();
   }
 
-  /** Anything that comes is an answer. */
+  /**
+   * Anything that comes is an answer. The timer is set again from here: browsers let a timer that was set by a timer
+   * run only once a minute in a page that is hidden for long, and online lasts half of that.
+   */
   heard(): void {
+    if (this.#unansweredSinceMs === undefined) return;
     this.#unansweredSinceMs = undefined;
+    this.#wait();
   }
 
   stop(): void {
     this.#timer?.cancel();
     this.#intervalMs = 0;
+  }
+
+  #wait(): void {
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = clock.after(this.#nextMs - clock.monotonic(), () => this.#tick());
   }
 
   #tick(): void {

@@ -40,10 +40,10 @@ export class Watches {
     };
   }
 
-  /** Another connection is in use, which has been told nothing. */
-  restart(): void {
+  /** Nothing of what was told counts: another connection is in use, or the gateway did not act on it. */
+  restart(afterMs = GATHER_MS): void {
     this.#told.clear();
-    this.refresh();
+    this.refresh(afterMs);
   }
 
   /** The gateway stops watching whom the user does not see any more. */
@@ -52,9 +52,9 @@ export class Watches {
   }
 
   /** Tells the gateway soon what has changed. */
-  refresh(): void {
+  refresh(afterMs = GATHER_MS): void {
     if (this.#wanted.size === 0 && this.#told.size === 0) return;
-    this.#timer ??= this.#options.clock.after(GATHER_MS, () => this.#tell());
+    this.#timer ??= this.#options.clock.after(afterMs, () => this.#tell());
   }
 
   stop(): void {

@@ -21,12 +21,6 @@ function field(name: string): HTMLInputElement {
   return login.elements.namedItem(name) as HTMLInputElement;
 }
 
-const { user } = Object.fromEntries(new URLSearchParams(location.search));
-if (user) {
-  field('user').value = user;
-  login.requestSubmit();
-}
-
 function enter(userId: string, url: string): void {
   login.hidden = true;
   session.hidden = false;
@@ -77,4 +71,11 @@ function friend({ userId, status, lastActiveMs }: Presence): HTMLLIElement {
 
 function say(problem: string): void {
   element('problem').textContent = problem;
+}
+
+// Last, when everything is there.
+const { user } = Object.fromEntries(new URLSearchParams(location.search));
+if (user) {
+  field('user').value = user;
+  login.requestSubmit();
 }

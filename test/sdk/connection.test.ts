@@ -1,5 +1,7 @@
 /** One connection: what is sent, what is noticed. */
 import { describe, expect, test } from '@jest/globals';
+import type { Clock } from '../../sdk/index.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { settled, startOnline, startRig, wire } from './fake-socket.ts';
 
 describe('connecting', () => {
@@ -99,6 +101,26 @@ describe('heartbeats', () => {
       first.updates(wire('bob', version));
     }
     expect(first.isTerminated).toBe(false);
+  });
+
+  test('the timer of the next is set by the answer to the last, not by a timer', async () => {
+    const clock = createManualClock();
+    const waits: number[] = [];
+    const after: Clock['after'] = (delayMs, task) => {
+      waits.push(delayMs);
+      return clock.after(delayMs, task);
+    };
+    const { first } = await startOnline({ clock: { ...clock, after } });
+    waits.length = 0;
+    first.says({ ack: {} });
+    expect(waits).toEqual([]);
+    clock.advance(5000);
+    clock.advance(30);
+    first.says({ ack: {} });
+    first.says({ ack: {} });
+    expect(waits).toEqual([5000, 4970]);
+    clock.advance(4970);
+    expect(first.count('heartbeat')).toBe(3);
   });
 
   test('a timer that runs late, after sleep or in the background, gives up nothing', async () => {

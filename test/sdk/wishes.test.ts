@@ -55,6 +55,19 @@ describe('a chosen status', () => {
     expect(chosen(rig.client)).toBe('AWAY');
   });
 
+  test('that went into a dead connection is told to the next', async () => {
+    const rig = await startOnline();
+    rig.client.setStatus('BUSY');
+    rig.clock.advance(15_000);
+    expect(rig.first.isTerminated).toBe(true);
+    rig.clock.advance(500);
+    const second = await rig.socket(2);
+    second.open();
+    second.welcomes();
+    expect(second.count('setStatus')).toBe(1);
+    expect(chosen(rig.client)).toBe('BUSY');
+  });
+
   test.each(['ERROR_CODE_UNAVAILABLE', 'ERROR_CODE_RATE'])(
     'is tried again after %s',
     async (code) => {
@@ -141,6 +154,17 @@ describe('watching', () => {
     second.serves(pulled('star', 2));
     rig.clock.advance(50);
     expect(last(second)).toEqual({ watch: { userIds: ['star'] } });
+  });
+
+  test('is told again after a while when the gateway did not act on it', async () => {
+    const { client, clock, first } = await startOnline({}, pulled('star'));
+    client.watch(['star']);
+    clock.advance(50);
+    first.says({ error: { code: 'ERROR_CODE_RATE', message: '' } });
+    clock.advance(1999);
+    expect(first.count('watch')).toBe(1);
+    clock.advance(1);
+    expect(first.count('watch')).toBe(2);
   });
 
   test('of more than the gateway takes, the rest moves up', async () => {
