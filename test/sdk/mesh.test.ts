@@ -91,7 +91,11 @@ describe('with gateways that come and go', () => {
   let url: string;
 
   beforeEach(async () => {
-    mesh = await startInProcessMesh({ maxFollowers: 1, closeGraceMs: 1000 });
+    mesh = await startInProcessMesh({
+      maxFollowers: 1,
+      leaseTtlMs: 5000,
+      closeGraceMs: 3000,
+    });
     gateway = await mesh.addGateway();
     url = `ws://${addressOf(gateway)}`;
     await mesh.befriend('alice', 'bob');
