@@ -54,10 +54,10 @@ export class MemoryShard {
     const at = this.#now();
     const user = this.#users.get(change.userId) ?? createUser(change.userId);
     apply(user, change, at);
-    this.#settle(user, at, { cause: causeOf(change), trace: change.trace });
-    if (change.kind === 'announce') {
-      this.#append(announcement(user, at, change.only, change.trace), at);
-    }
+    const causedAtMs = at.nowMs - clampAge(change.causeAgeMs ?? 0);
+    const origin = { cause: causeOf(change), trace: change.trace, causedAtMs };
+    this.#settle(user, at, origin);
+    if (change.kind === 'announce') this.#append(announcement(user, at, change.only, origin), at);
     if (!isBlank(user)) this.#users.set(user.userId, user);
     return {
       ...this.state(),

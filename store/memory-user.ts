@@ -50,6 +50,8 @@ export interface Moment {
 export interface Origin {
   readonly cause?: Cause;
   readonly trace: string;
+  /** When the cause came, ms; now when absent. */
+  readonly causedAtMs?: number;
 }
 
 export function createUser(userId: string): UserState {
@@ -94,7 +96,7 @@ export function settle(
     user.chosen,
   );
   if (status === user.status) return undefined;
-  return transition(user, status, at, blame(origin, died, live.length > 0));
+  return transition(user, status, at, blame(origin, at, died, live.length > 0));
 }
 
 /** When to look at the user next: the earliest deadline, or the end of the hold. */
@@ -109,10 +111,10 @@ export function announcement(
   user: UserState,
   at: Moment,
   only: readonly string[],
-  trace: string,
+  { trace, causedAtMs = at.nowMs }: Origin,
 ): Omit<OutboxEntry, 'entryId'> {
   user.version = nextVersion(user.version, at.floor, at.nowMs);
-  return outboxEntry(user, at, { cause: 'ANNOUNCED', trace }, only);
+  return outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
 }
 
 /** Returns the one that died last. */
@@ -144,12 +146,24 @@ function routeOf(live: readonly Session[], at: Moment): Route | undefined {
   };
 }
 
-/** A session's death is the cause when nothing else is, or when it left the user without any. */
-function blame(origin: Origin, died: Session | undefined, lives: boolean): Required<Origin> {
-  if (died && (!origin.cause || !lives)) {
-    return { cause: died.closing ? 'CLOSED' : 'EXPIRED', trace: died.trace };
+/**
+ * A session's death is the cause when nothing else is, or when it left the user without any; it came with the
+ * deadline, or when the hold was over.
+ */
+function blame(
+  { cause, trace, causedAtMs }: Origin,
+  at: Moment,
+  died: Session | undefined,
+  lives: boolean,
+): Required<Origin> {
+  if (died && (!cause || !lives)) {
+    const diedAtMs = Math.max(died.deadlineMs, Math.min(at.holdUntilMs, at.nowMs));
+    return {
+      cause: died.closing ? 'CLOSED' : 'EXPIRED',
+      ...{ trace: died.trace, causedAtMs: diedAtMs },
+    };
   }
-  return { cause: origin.cause ?? 'EXPIRED', trace: origin.trace };
+  return { cause: cause ?? 'EXPIRED', trace, causedAtMs: causedAtMs ?? at.nowMs };
 }
 
 function transition(
@@ -161,7 +175,8 @@ function transition(
   user.status = status;
   user.version = nextVersion(user.version, at.floor, at.nowMs);
   if (status === 'OFFLINE') user.offlineSinceBeatMs = user.lastBeatMs;
-  user.log.unshift({ atMs: at.nowMs, status, version: user.version, ...origin });
+  const { cause, trace } = origin;
+  user.log.unshift({ atMs: at.nowMs, status, version: user.version, cause, trace });
   user.log.length = Math.min(user.log.length, LOG_LENGTH);
   return outboxEntry(user, at, origin, []);
 }

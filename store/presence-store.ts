@@ -54,7 +54,11 @@ export interface BeatReply extends ShardState {
 export type Cause =
   'OPENED' | 'CHOSEN' | 'ACTIVITY' | 'EXPIRED' | 'CLOSED' | 'LOGOUT' | 'ANNOUNCED';
 
-export type Change = { readonly userId: string } & (
+export type Change = {
+  readonly userId: string;
+  /** ms since its cause came: since a gateway received it, say; 0 when absent. */
+  readonly causeAgeMs?: number;
+} & (
   | {
       /** Creates or replaces a session; its lease runs from `ageMs` ago. */
       readonly kind: 'open';
@@ -117,6 +121,8 @@ export interface OutboxEntry {
   readonly cause: Cause;
   /** When it was settled, ms since the epoch, of the store's clock. */
   readonly settledAtMs: number;
+  /** When its cause came, of the store's clock, ms: the change, or the deadline of the session that died. */
+  readonly causedAtMs: number;
   /** The audience must be read from the graph no older than this. */
   readonly graphRevision: string;
   /** When not empty: tell only these. */

@@ -20,10 +20,15 @@ export function beatCall(keys: ShardKeys, leaseTtlMs: number, beats: readonly Be
 }
 
 export function changeCall(keys: ShardKeys, leaseTtlMs: number, change: Change): Call {
-  const { userId, kind, trace } = change;
+  const { userId, kind, trace, causeAgeMs = 0 } = change;
   return {
     keys: [...userless(keys), keys.state(userId), keys.presence(userId)],
-    args: [leaseTtlMs, kind, userId, trace, ...ofSession(change), ...ofUser(change)],
+    args: [
+      ...[leaseTtlMs, kind, userId, trace],
+      ...ofSession(change),
+      ...ofUser(change),
+      clampAge(causeAgeMs),
+    ],
   };
 }
 

@@ -121,6 +121,7 @@ function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
     },
     cause: field('cause') as Cause,
     settledAtMs: Number(field('at')),
+    causedAtMs: Number(fields.get('caused') ?? field('at')),
     graphRevision: field('revision'),
     only: JSON.parse(field('only')) as string[],
     trace: field('trace'),

@@ -6,6 +6,7 @@
 
 local shard = enter(KEYS[1])
 local ttl = tonumber(ARGV[1])
+local nobody = { trace = '' }
 
 -- Most users were heard of since their time was set, and have one session: then the view tells its deadline.
 local function deadline_of_one(state)
@@ -21,7 +22,7 @@ local function look(user_id, keys)
   local deadline = deadline_of_one(keys.state)
   if deadline then return { keys, user_id, deadline } end
   local user = load_user(user_id, keys.state)
-  return { keys, user, settle(shard, user, ttl, nil, '') }
+  return { keys, user, settle(shard, user, ttl, nobody) }
 end
 
 local looked = {}

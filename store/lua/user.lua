@@ -128,10 +128,14 @@ local function visible_status(user, sum)
   return sum.activity
 end
 
--- A session's death is the cause when nothing else is, or when it left the user without any.
-local function blame(cause, trace, died, sum)
-  if died and (not cause or not sum) then return died.closing and 'CLOSED' or 'EXPIRED', died.trace end
-  return cause or 'EXPIRED', trace
+-- A session's death is the cause when nothing else is, or when it left the user without any; it came with the
+-- deadline, or when the hold was over.
+local function blame(shard, origin, died, sum)
+  if died and (not origin.cause or not sum) then
+    local cause = died.closing and 'CLOSED' or 'EXPIRED'
+    return { cause = cause, trace = died.trace, at = math.max(died.deadline, math.min(shard.hold_until, shard.now)) }
+  end
+  return { cause = origin.cause or 'EXPIRED', trace = origin.trace, at = origin.at or shard.now }
 end
 
 local function next_version(shard, user)
@@ -139,21 +143,22 @@ local function next_version(shard, user)
   put(user, 'version', digits(user.version))
 end
 
-local function tell(shard, user, cause, only, trace)
+local function tell(shard, user, origin, only)
   user.news[#user.news + 1] = {
     'user', user.id, 'status', user.status, 'version', digits(user.version), 'last_active', digits(last_active(user)),
-    'cause', cause, 'at', digits(shard.now), 'revision', user.revision, 'only', only, 'trace', trace,
+    'cause', origin.cause, 'at', digits(shard.now), 'revision', user.revision, 'only', only, 'trace', origin.trace,
+    'caused', digits(origin.at),
   }
 end
 
-local function log(shard, user, cause, trace)
-  local record = { digits(shard.now), user.status, digits(user.version), cause, trace }
+local function log(shard, user, origin)
+  local record = { digits(shard.now), user.status, digits(user.version), origin.cause, origin.trace }
   put(user, 'log:' .. user.logged % LOG_LENGTH, table.concat(record, '|'))
   user.logged = user.logged + 1
   put(user, 'logged', user.logged)
 end
 
-local function transition(shard, user, status, cause, trace)
+local function transition(shard, user, status, origin)
   user.status = status
   put(user, 'status', status)
   if status == 'OFFLINE' then
@@ -161,17 +166,17 @@ local function transition(shard, user, status, cause, trace)
     put(user, 'last_active', digits(user.beat))
   end
   next_version(shard, user)
-  log(shard, user, cause, trace)
-  tell(shard, user, cause, '[]', trace)
+  log(shard, user, origin)
+  tell(shard, user, origin, '[]')
 end
 
--- Drops dead sessions and computes the visible status anew. `cause` is nil for a mere look.
--- Returns the summary of the live sessions, for `save`.
-local function settle(shard, user, ttl, cause, trace)
+-- Drops dead sessions and computes the visible status anew. `origin` is who asks: cause (nil for a mere look), trace,
+-- and at, when the cause came. Returns the summary of the live sessions, for `save`.
+local function settle(shard, user, ttl, origin)
   local died = drop_dead(shard, user, ttl)
   local sum = summarize(shard, user)
   local status = visible_status(user, sum)
-  if status ~= user.status then transition(shard, user, status, blame(cause, trace, died, sum)) end
+  if status ~= user.status then transition(shard, user, status, blame(shard, origin, died, sum)) end
   return sum
 end
 

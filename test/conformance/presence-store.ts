@@ -66,6 +66,24 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect(rest).toEqual([]);
       expect(entry).toMatchObject({ settled: reply.settled, cause: 'OPENED', trace: TRACE });
       expect(entry).toMatchObject({ only: [], graphRevision: '0' });
+      expect(entry!.causedAtMs).toBe(entry!.settledAtMs);
+    });
+
+    test('an entry tells when its cause came', async () => {
+      const userId = newUser();
+      await store().change({ ...open(userId), causeAgeMs: 25.4 });
+      const graphRevision = '0';
+      const announce = {
+        kind: 'announce',
+        userId,
+        only: ['v1'],
+        graphRevision,
+        trace: '',
+      } as const;
+      await store().change({ ...announce, causeAgeMs: 7 });
+      const entries = await outboxOf(store(), userId);
+      const agesMs = entries.map(({ settledAtMs, causedAtMs }) => settledAtMs - causedAtMs);
+      expect(agesMs).toEqual([25, 7]);
     });
 
     test('opening again changes nothing that others see', async () => {
@@ -365,7 +383,8 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect(gone).toMatchObject({ status: 'OFFLINE', lastActiveMs: settled.lastActiveMs });
       const [, entry] = await outboxOf(store(), userId);
       expect(entry).toMatchObject({ cause: 'EXPIRED', trace: TRACE, settled: gone });
-      expect(entry!.settledAtMs).toBeGreaterThan(settled.lastActiveMs + SHORT_LEASE_MS);
+      expect(entry!.causedAtMs).toBe(settled.lastActiveMs + SHORT_LEASE_MS);
+      expect(entry!.settledAtMs).toBeGreaterThan(entry!.causedAtMs);
       expect(await store().routes([userId])).toEqual([[]]);
       expect((await sweep(store(), store().shardOf(userId))).due).not.toContain(userId);
       await eventually(() => expect(expired).toContain(userId));

@@ -17,6 +17,7 @@ export function entryOf(
     settled: { userId, status: 'BUSY', version, lastActiveMs },
     cause: only.length > 0 ? 'ANNOUNCED' : 'CHOSEN',
     settledAtMs: 1000,
+    causedAtMs: 1000,
     graphRevision: '7',
     only,
     trace: '',
