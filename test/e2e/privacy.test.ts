@@ -1,0 +1,143 @@
+/** Whoever may not be seen is not to be told from somebody who is not there: the same script, with and without them. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
+import {
+  connect,
+  type EdgeClient,
+  type WireFrame,
+  type WirePresence,
+} from '../support/edge-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
+
+let disposer: Disposer;
+beforeEach(() => {
+  disposer = createDisposer();
+});
+afterEach(async () => disposer[Symbol.asyncDispose]());
+
+interface World {
+  readonly mesh: EmbeddedMesh;
+  readonly graph: ClientPool<GraphServiceClient>;
+  readonly viewer: EdgeClient;
+  /** Others whose changes the viewer may see: they mark the time. */
+  readonly friend: EdgeClient;
+}
+
+async function createWorld(
+  before: (world: Omit<World, 'viewer' | 'friend'>) => Promise<void>,
+): Promise<World> {
+  const mesh = disposer.add(await startEmbedded({ MESH_CLOSE_GRACE_MS: '100' }));
+  const addresses = [mesh.grpcAddress];
+  const graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+  disposer.defer(() => graph[Symbol.dispose]());
+  for (const friendUserId of ['friend', 'subject']) {
+    await graph.unary((client) => client.befriend, { userId: 'viewer', friendUserId });
+  }
+  await before({ mesh, graph });
+  const viewer = await connect(mesh.address, 'viewer');
+  const friend = await connect(mesh.address, 'friend');
+  disposer.defer(() => viewer[Symbol.dispose]());
+  disposer.defer(() => friend[Symbol.dispose]());
+  return { mesh, graph, viewer, friend };
+}
+
+/** Something the viewer sees for certain, after everything that came before. */
+async function mark({ viewer, friend }: World, status: string): Promise<void> {
+  friend.send({ setStatus: { status } });
+  await viewer.sees('friend', status);
+}
+
+async function resync(viewer: EdgeClient): Promise<void> {
+  const snapshots = (): number => viewer.frames.filter(({ snapshot }) => snapshot?.last).length;
+  const before = snapshots();
+  viewer.send({ resync: {} });
+  await eventually(() => expect(snapshots()).toBe(before + 1));
+}
+
+/** A frame without what differs between any two runs: session, times and versions of others. */
+function comparable({ ack, welcome, snapshot, update, ...rest }: WireFrame): object[] {
+  if (ack) return [];
+  if (welcome) return [{ welcome: { userId: welcome.userId } }];
+  const plain = ({ userId, status, mode }: WirePresence): object => ({ userId, status, mode });
+  if (snapshot) {
+    const { presences = [], last } = snapshot;
+    return [{ ...rest, snapshot: { last, presences: presences.map(plain) } }];
+  }
+  return [{ ...rest, ...(update && { update: update.presences.map(plain) }) }];
+}
+
+const script = async (
+  world: World,
+  subject?: (world: World) => Promise<void>,
+): Promise<object[]> => {
+  await mark(world, 'STATUS_ONLINE');
+  await subject?.(world);
+  await mark(world, 'STATUS_AWAY');
+  await resync(world.viewer);
+  await mark(world, 'STATUS_BUSY');
+  return world.viewer.frames.flatMap(comparable);
+};
+
+const subjectShown = ({ viewer }: World): WirePresence[] =>
+  viewer.frames
+    .flatMap(({ update, snapshot }) => [
+      ...(update?.presences ?? []),
+      ...(snapshot?.presences ?? []),
+    ])
+    .filter(({ userId }) => userId === 'subject');
+
+/** Comes, beats, changes, idles, goes. */
+async function live({ mesh }: Pick<World, 'mesh'>): Promise<void> {
+  const subject = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
+  subject.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
+  subject.send({ heartbeat: { activity: 'ACTIVITY_IDLE' } });
+  using second = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
+  expect(second.gaps).toBe(0);
+  subject.send({ logout: {} });
+  await subject.whenClosed();
+}
+
+/** Chosen before anybody looks, by a session that has ended. */
+async function chooseInvisible({ mesh }: Pick<World, 'mesh'>): Promise<void> {
+  const subject = await connect(mesh.address, 'subject');
+  subject.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
+  await clock.sleep(50);
+  subject.send({ logout: {} });
+  await subject.whenClosed();
+}
+
+test('an invisible user who lives gives the viewer the frames of one who does not', async () => {
+  const quiet = await createWorld(chooseInvisible);
+  const busy = await createWorld(chooseInvisible);
+  const expected = await script(quiet);
+  expect(await script(busy, live)).toEqual(expected);
+  const shown = subjectShown(busy);
+  expect(new Set(shown.map(({ status }) => status))).toEqual(new Set(['STATUS_OFFLINE']));
+  expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
+  expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
+});
+
+test.each([
+  ['the subject blocks the viewer', { userId: 'subject', blockedUserId: 'viewer' }],
+  ['the viewer blocks the subject', { userId: 'viewer', blockedUserId: 'subject' }],
+])('%s: what the subject does gives the viewer the frames of nothing', async (_, block) => {
+  const blocked = ({ graph }: Pick<World, 'graph'>) =>
+    graph.unary((client) => client.block, block).then(() => undefined);
+  const quiet = await createWorld(blocked);
+  const busy = await createWorld(blocked);
+  const expected = await script(quiet);
+  const visibly = async ({ mesh }: World): Promise<void> => {
+    const subject = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
+    subject.send({ setStatus: { status: 'STATUS_BUSY' } });
+    subject.send({ logout: {} });
+    await subject.whenClosed();
+  };
+  expect(await script(busy, visibly)).toEqual(expected);
+  const shown = subjectShown(busy);
+  expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
+  expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
+});
