@@ -23,7 +23,11 @@ export function importCommand(): Command {
     .description('load edges: a<TAB>b for friends, a<TAB>b<TAB>follows for a follower, one a line')
     .argument('<file>', 'file of edges; checked whole before anything is stored')
     .action(async (file: string) => {
-      const settings = readSettings({ MESH_GRAPH_ADDRS: hostPorts() }, process.env, knownNames);
+      const settings = readSettings(
+        { MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50051') },
+        process.env,
+        knownNames,
+      );
       const addresses = settings.MESH_GRAPH_ADDRS ?? [DEFAULT_ADDRESS];
       const summary = await importFile(file, addresses, createProgress(process.stderr));
       process.stdout.write(`${summary}\n`);

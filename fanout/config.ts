@@ -7,7 +7,9 @@ export const fanoutSettings = {
   ...storeSettings,
   ...kafkaSettings,
   ...kafkaTopicSettings,
-  MESH_GRAPH_ADDRS: hostPorts().describe('graph processes, host:port, separated by commas'),
+  MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50052').describe(
+    'graph processes, host:port, separated by commas',
+  ),
   MESH_HTTP_PORT: port(8081).describe("HTTP port of fanout's health; 0 means any free one"),
 };
 

@@ -9,8 +9,12 @@ const MIN_SECRET_BYTES = 32;
 export const gatewaySettings = {
   ...kafkaSettings,
   MESH_KAFKA_REPLICATION: kafkaTopicSettings.MESH_KAFKA_REPLICATION,
-  MESH_PRESENCE_ADDRS: hostPorts().describe('presence processes, host:port, comma-separated'),
-  MESH_GRAPH_ADDRS: hostPorts().describe('graph processes, host:port, comma-separated'),
+  MESH_PRESENCE_ADDRS: hostPorts('127.0.0.1:50051').describe(
+    'presence processes, host:port, comma-separated',
+  ),
+  MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50052').describe(
+    'graph processes, host:port, comma-separated',
+  ),
   MESH_HTTP_PORT: port(8080).describe('HTTP and WebSocket port; 0 means any free one'),
   MESH_GATEWAY_NAME: z
     .string()

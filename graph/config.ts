@@ -17,7 +17,9 @@ export const graphSettings = {
     .regex(DGRAPH_URL, 'must be dgraph://host:port of an alpha, as in dgraph://127.0.0.1:9080')
     .optional()
     .describe('Dgraph: gRPC address of an alpha; no default'),
-  MESH_PRESENCE_ADDRS: hostPorts().describe('presence processes, host:port, comma-separated'),
+  MESH_PRESENCE_ADDRS: hostPorts('127.0.0.1:50051').describe(
+    'presence processes, host:port, comma-separated',
+  ),
   MESH_GRPC_PORT: port(50_052).describe('gRPC port; 0 means any free one'),
   MESH_PUSH_MAX_FOLLOWERS: wholeNumber(5000, 1, 1_000_000).describe(
     'followers up to which a user is pushed to them; above, followers ask (back at 90 %)',

@@ -46,8 +46,13 @@ function shown(name: string, value = ''): string {
 
 function unknownName(name: string, known: readonly string[]): string {
   const [nearest] = [...known].sort((a, b) => distance(name, a) - distance(name, b));
-  const hint = nearest && distance(name, nearest) <= 4 ? ` Did you mean ${nearest}?` : '';
+  const hint = nearest && isNear(name, nearest) ? ` Did you mean ${nearest}?` : '';
   return `${name}: no part knows this setting.${hint}`;
+}
+
+/** Half of what follows the prefix is the same, and no more than 4 letters differ. */
+function isNear(name: string, other: string): boolean {
+  return distance(name, other) <= Math.min(4, (name.length - PREFIX.length) / 2);
 }
 
 /** Edit distance (Levenshtein). */
@@ -75,16 +80,24 @@ export function wholeNumber(fallback: number, min: number, max: number) {
     .default(fallback);
 }
 
+const MAX_PORT = 65_535;
+
 /** A TCP port to listen on; 0 means any free one. */
-export const port = (fallback: number) => wholeNumber(fallback, 0, 65_535);
+export const port = (fallback: number) => wholeNumber(fallback, 0, MAX_PORT);
+
+const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})$/;
 
 /** A comma-separated list of host:port; undefined when not given. */
-export function hostPorts() {
+export function hostPorts(example: string) {
+  const isOne = (item: string): boolean => {
+    const [, digits] = HOST_PORT.exec(item) ?? [];
+    return Number(digits) >= 1 && Number(digits) <= MAX_PORT;
+  };
   return z
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
-    .refine((items) => items.every((item) => /^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(item)), {
-      message: 'must be host:port, several separated by commas, as in 127.0.0.1:9092',
+    .refine((items) => items.every(isOne), {
+      message: `must be host:port, several separated by commas, as in ${example}`,
     })
     .optional();
 }

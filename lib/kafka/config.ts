@@ -2,7 +2,9 @@ import { hostPorts, wholeNumber } from '../config.ts';
 
 /** Settings of whatever uses Kafka. */
 export const kafkaSettings = {
-  MESH_KAFKA_BROKERS: hostPorts().describe('Kafka brokers, host:port, several separated by commas'),
+  MESH_KAFKA_BROKERS: hostPorts('127.0.0.1:9092').describe(
+    'Kafka brokers, host:port, several separated by commas',
+  ),
 };
 
 /** Settings of whatever creates topics that others read. */

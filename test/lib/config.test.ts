@@ -5,7 +5,7 @@ import { z } from 'zod';
 const shape = {
   MESH_TTL_MS: wholeNumber(30_000, 100, 60_000),
   MESH_PORT: port(8080),
-  MESH_ADDRS: hostPorts(),
+  MESH_ADDRS: hostPorts('127.0.0.1:9092'),
   MESH_SECRET: z.string().min(8, 'must be at least 8 characters').optional(),
 };
 const known = Object.keys(shape);
@@ -40,6 +40,11 @@ test('all problems are told at once, each with the name, the value and what woul
     'MESH_TLL_MS: no part knows this setting. Did you mean MESH_TTL_MS?',
   );
   expect(problems.join('\n')).toContain('MESH_ADDRS=localhost: must be host:port');
+});
+
+test('a port there is not, a name near to none', () => {
+  expect(problemsOf({ MESH_ADDRS: '127.0.0.1:9092,127.0.0.1:99999' })).toHaveLength(1);
+  expect(problemsOf({ MESH_FOO: '1' })).toEqual(['MESH_FOO: no part knows this setting.']);
 });
 
 test('a secret is never repeated', () => {
