@@ -4,8 +4,9 @@ import { invalidArgument } from './errors.ts';
 const IDENTIFIER = /^[A-Za-z0-9_.:@-]{1,128}$/;
 export const IDENTIFIER_GRAMMAR = '1 to 128 of A-Z a-z 0-9 _ . : @ -';
 
-export function isIdentifier(value: string): boolean {
-  return IDENTIFIER.test(value);
+/** Also false for what only looks like one as text, as the number 7 in a token. */
+export function isIdentifier(value: unknown): boolean {
+  return typeof value === 'string' && IDENTIFIER.test(value);
 }
 
 /** @throws RpcError INVALID_ARGUMENT naming the field, what it was and the grammar. */

@@ -206,6 +206,7 @@ describe('signed tokens', () => {
     ['expired', { sub: 'ann', exp: inSeconds(-60) }, SECRET, 'expired'],
     ['without an end', { sub: 'ann' }, SECRET, 'exp'],
     ['without a user', { exp: inSeconds(60) }, SECRET, 'sub'],
+    ['of a user that is a number', { sub: 7, exp: inSeconds(60) }, SECRET, '1 to 128'],
     ['signed by someone else', { sub: 'ann', exp: inSeconds(60) }, `other ${SECRET}`, 'signed'],
     ['of a user that cannot be', { sub: 'a b', exp: inSeconds(60) }, SECRET, '1 to 128'],
   ])('one %s is refused', async (_name, claims, secret, words) => {
