@@ -57,10 +57,18 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     server.addService(definition, implementation);
   }
   const port = await listen(server, options.host, options.port);
+  const tell = (name: string, ready: boolean): void =>
+    health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
   const unwatch = options.services.map(({ name, readiness }) =>
-    readiness.watch((ready) => health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING')),
+    readiness.watch((ready) => {
+      tell(name, ready);
+      // The server as a whole, which is what probes and people ask for.
+      tell(
+        '',
+        options.services.every((service) => service.readiness.isReady()),
+      );
+    }),
   );
-  health.setStatus('', 'SERVING');
   return {
     port,
     [Symbol.asyncDispose]: () => {

@@ -31,11 +31,15 @@ export function redisErrorOf(error: unknown, address: string, lastFailure?: Erro
     return new RedisError('REFUSED', address, explain(reason), error);
   }
   const why = isReply(error) ? reason : messageOf(lastFailure ?? error);
-  return new RedisError('UNAVAILABLE', address, why.replace(NO_SERVER, 'cannot connect'), error);
+  const words = why.replace(NO_SERVER, 'cannot connect').replace(BROKEN, 'the connection broke');
+  return new RedisError('UNAVAILABLE', address, words, error);
 }
 
 /** How a cluster's client says that it reached none of its servers, or the one of the key. */
 const NO_SERVER = /^(Connection is closed\.|Failed to refresh slots cache\.)/;
+
+/** How the client of one server says that a connection went while a call was under way, or had just gone. */
+const BROKEN = /^(Reached the max retries per request limit|Stream isn't writeable).*/s;
 
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';

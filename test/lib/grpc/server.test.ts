@@ -43,9 +43,9 @@ function healthPool(addresses: readonly string[]) {
   return createClientPool({ service: HealthClient, name: 'health', addresses, clock });
 }
 
-test('health of a service follows its readiness', async () => {
+test.each(['test.v1.Test', ''])('health of %p follows readiness', async (service) => {
   using pool = healthPool([address()]);
-  const check = () => pool.unary((client) => client.check, { service: 'test.v1.Test' });
+  const check = () => pool.unary((client) => client.check, { service });
   expect((await check()).status).toBe(2);
   readiness.set('redis', undefined);
   expect((await check()).status).toBe(1);
