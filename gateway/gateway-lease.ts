@@ -15,6 +15,7 @@ export interface GatewayLeaseOptions {
   readonly clock: Clock;
   /** Held; `again`: after a time in which it was not. */
   readonly onHeld: (again: boolean) => void;
+  /** Not renewed; told once until it is renewed again. */
   readonly onFailure: (problem: string) => void;
   /** Ended without being renewed; it is still tried. */
   readonly onEnded: () => void;
@@ -38,6 +39,7 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
   let expiry: Timer | undefined;
   let isStopped = false;
   let hasEnded = false;
+  let isFailing = false;
 
   const keep = (release: boolean): Promise<number> =>
     registry
@@ -50,7 +52,8 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
     try {
       held((await keep(false)) - (clock.monotonic() - askedAtMs));
     } catch (error) {
-      options.onFailure(messageOf(error));
+      if (!isFailing) options.onFailure(messageOf(error));
+      isFailing = true;
       nextAtMs = clock.monotonic() + RETRY_MS;
     }
     if (isStopped) return;
@@ -58,6 +61,7 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
   };
 
   const held = (remainingMs: number): void => {
+    isFailing = false;
     if (isStopped) return;
     expiry?.cancel();
     expiry = clock.after(Math.max(0, remainingMs), ended);
