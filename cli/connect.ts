@@ -1,5 +1,6 @@
 /** `mesh connect USER`: a client for the terminal. Beats, shows whom the user sees, takes a status from the keyboard. */
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { systemClock as clock } from '../lib/clock.ts';
@@ -55,16 +56,32 @@ function connect(url: string, token: string): Promise<void> {
     });
     // What is typed before the connection stands waits in the terminal.
     keyboard.pause();
-    socket.on('open', () => keyboard.resume());
+    let isOpen = false;
+    socket.on('open', () => {
+      isOpen = true;
+      keyboard.resume();
+    });
     keyboard.on('line', (line) => obey(socket, line.trim().toLowerCase()));
+    socket.on('unexpected-response', (_request, response) => {
+      void text(response).then((body) => {
+        reject(new Error(`${url}: refused with ${response.statusCode}: ${wordsOf(body)}`));
+        socket.terminate();
+      });
+    });
     socket.on('error', (error) => reject(new Error(`${url}: ${error.message}`)));
     socket.on('close', (code, reason) => {
       beating.cancel();
       keyboard.close();
-      show(`closed: ${code} ${reason.toString()}`);
+      if (isOpen) show(`closed: ${code} ${reason.toString()}`);
       resolve();
     });
   });
+}
+
+/** The gateway's words; of another server all it said. */
+function wordsOf(body: string): string {
+  const [, message] = /"message":("(?:[^"\\]|\\.)*")/.exec(body) ?? [];
+  return message === undefined ? body : String(JSON.parse(message));
 }
 
 interface Beating {

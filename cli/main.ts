@@ -20,7 +20,7 @@ const program = new Command('mesh')
 for (const command of [
   upCommand(process.env),
   ...partCommands(process.env),
-  tokenCommand(process.env['MESH_JWT_SECRET']),
+  tokenCommand(process.env),
   connectCommand(),
   importCommand(),
   explainCommand(process.env),

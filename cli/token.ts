@@ -1,15 +1,20 @@
 import { Command } from 'commander';
 import { SignJWT } from 'jose';
+import { gatewaySettings } from '../gateway/config.ts';
+import { readSettings, type Environment } from '../lib/config.ts';
 import { requireIdentifier } from '../lib/identifiers.ts';
+import { knownNames } from './settings.ts';
 
 const LIFETIME = '12h';
 
 /** `mesh token USER`: what a client shows at the gateway's door. */
-export function tokenCommand(secret: string | undefined): Command {
+export function tokenCommand(env: Environment): Command {
   return new Command('token')
     .description('print a client token: signed when MESH_JWT_SECRET is set, else a dev token')
     .argument('<user>', 'user id')
     .action(async (user: string) => {
+      const { MESH_JWT_SECRET } = gatewaySettings;
+      const { MESH_JWT_SECRET: secret } = readSettings({ MESH_JWT_SECRET }, env, knownNames);
       process.stdout.write(`${await tokenFor(requireIdentifier('USER', user), secret)}\n`);
     });
 }

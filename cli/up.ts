@@ -15,7 +15,7 @@ import type { GraphStore } from '../graph/graph-store.ts';
 import { createMemoryGraphStore } from '../graph/memory-graph-store.ts';
 import { announceThrough } from '../graph/presence-announce.ts';
 import { systemClock as clock } from '../lib/clock.ts';
-import { readSettings, type Environment } from '../lib/config.ts';
+import { ConfigError, readSettings, type Environment } from '../lib/config.ts';
 import { createClientPool, type ClientConstructor, type ClientPool } from '../lib/grpc/client.ts';
 import { createGrpcServer } from '../lib/grpc/server.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
@@ -37,8 +37,15 @@ const GATEWAY_DRAIN_MS = 500;
 
 type Settings = ReturnType<typeof readUpSettings>;
 
+/** @throws ConfigError */
 function readUpSettings(env: Environment) {
-  return readSettings(allSettings, env, knownNames);
+  const settings = readSettings(allSettings, env, knownNames);
+  const { MESH_HEARTBEAT_INTERVAL_MS: intervalMs, MESH_LEASE_TTL_MS: leaseTtlMs } = settings;
+  if (intervalMs < leaseTtlMs) return settings;
+  throw new ConfigError([
+    `MESH_HEARTBEAT_INTERVAL_MS=${intervalMs}: must be below MESH_LEASE_TTL_MS, ${leaseTtlMs}: ` +
+      'between two heartbeats everybody would be offline; a sixth of it is usual',
+  ]);
 }
 
 export function upCommand(env: Environment): Command {
@@ -184,9 +191,10 @@ function welcome(settings: Settings, httpPort: number, grpcPort: number): string
   const where = (addresses: readonly string[] | undefined): string =>
     addresses?.join(', ') ?? 'in process';
   const befriend = `grpcurl -plaintext -d '{"user_id":"alice","friend_user_id":"bob"}' ${HOST}:${grpcPort} graph.v1.GraphService/Befriend`;
+  const token = settings.MESH_AUTH === 'dev' ? 'dev:alice' : 'TOKEN';
   return [
     'presence-mesh is up',
-    `  WebSocket  ws://${HOST}:${httpPort}/v1/ws?access_token=dev:alice`,
+    `  WebSocket  ws://${HOST}:${httpPort}/v1/ws?access_token=${token}`,
     `  HTTP       http://${HOST}:${httpPort}/readyz`,
     `  gRPC       ${HOST}:${grpcPort}`,
     `  Redis      ${where(settings.MESH_REDIS_URL?.map((url) => new URL(url).host))}`,
