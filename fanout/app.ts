@@ -9,6 +9,8 @@ import type { MessageBus, TopicSpec } from '../lib/kafka/bus.ts';
 import { createDisposer, type Disposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
+import { gauge } from '../lib/telemetry/metrics.ts';
+import { METRICS } from '../lib/telemetry/names.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { createDispatcher, type Dispatch } from './dispatcher.ts';
 import { createFanoutEvents, type FanoutEvents } from './events.ts';
@@ -115,6 +117,8 @@ function start(running: Running): void {
   const sweeper = disposer.add(
     createSweeper({ store, clock, createLoop: createLoopFactory(running) }),
   );
+  observe(disposer, METRICS.shards, sweeper.shards);
+  observe(disposer, METRICS.outboxDepth, sweeper.outboxDepth);
   const shards = disposer.add(
     createShards({
       ...{ store, clock, workerId, redis: upstreams.redis },
@@ -132,6 +136,11 @@ function start(running: Running): void {
     }),
   );
   prepare(running, sweeper);
+}
+
+function observe(disposer: Disposer, metric: Parameters<typeof gauge>[0], of: () => number): void {
+  const observed = gauge(metric, of);
+  disposer.defer(() => observed[Symbol.dispose]());
 }
 
 /** Outboxes stay when their shard is given away: what is in hand must not be taken twice if the shard comes back. */
@@ -156,11 +165,12 @@ function createLoopFactory(running: Running): (shard: number) => ShardLoop {
 function createDelivery(running: Running): Dispatch {
   const { clock, store, bus, graph, events, signal, upstreams } = running;
   const gateways = createGateways({ store, clock });
+  observe(running.disposer, METRICS.liveGateways, gateways.count);
   const transitions = transitionsOf(running);
   const { kafka, redis } = upstreams;
   return createDispatcher({
     planner: createPlanner({ graph, store, gateways }),
-    publisher: createPublisher({ bus, clock, gateways, transitions, kafka, signal }),
+    publisher: createPublisher({ bus, clock, gateways, transitions, kafka, events, signal }),
     ...{ clock, events, redis, signal },
     graph: upstreams.graph,
   });

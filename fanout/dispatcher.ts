@@ -3,7 +3,9 @@ import { status } from '@grpc/grpc-js';
 import type { Clock } from '../lib/clock.ts';
 import { RpcError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
-import type { FanoutEvents } from './events.ts';
+import { ATTRIBUTES, SPANS } from '../lib/telemetry/names.ts';
+import { beginStep, type Step } from '../lib/telemetry/spans.ts';
+import { recipientsOf, type FanoutEvents } from './events.ts';
 import type { InHand } from './in-hand.ts';
 import { createLimiter } from './limiter.ts';
 import type { Planner } from './planner.ts';
@@ -32,33 +34,50 @@ const BACKOFF = { baseMs: 20, maxMs: 200 };
 const MAX_PLANNING = 64;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
-  const { publisher, clock, signal } = options;
+  const { publisher, clock, signal, events } = options;
   const inTurn = createLimiter(MAX_PLANNING);
 
-  const plan = async (item: InHand): Promise<readonly GatewayParcel[]> => {
+  const plan = async (item: InHand, trace: string): Promise<readonly GatewayParcel[]> => {
     if (item.superseded || item.abandoned) return [];
-    const parcels = await options.planner(item.entry);
+    const parcels = await options.planner(item.entry, trace);
     options.graph.worked();
     options.redis.worked(ROUTES);
     return parcels;
   };
-  const sendToGateways = async (item: InHand): Promise<Promise<void>[]> => {
+  const planUntilDone = (item: InHand, trace: string): Promise<readonly GatewayParcel[]> => {
     const onFailure = (error: unknown, attempt: number): void =>
       noteFailure(error, attempt, item, options);
-    const parcels = await retry(() => plan(item), { clock, signal, backoff: BACKOFF, onFailure });
+    return retry(() => plan(item, trace), { clock, signal, backoff: BACKOFF, onFailure });
+  };
+  const sendToGateways = async (item: InHand, step: Step): Promise<Promise<void>[]> => {
+    const parcels = await planUntilDone(item, step.traceparent);
+    if (item.superseded) events.superseded();
+    else events.planned(item.entry, clock.monotonic() - item.takenAtMs, parcels);
+    if (step.isRecording) step.set(describe(parcels));
+    step.end();
     const isWanted = (): boolean => !item.superseded && !item.abandoned;
-    return parcels.map((parcel) => publisher.deliver(item.entry, parcel, isWanted));
+    return parcels.map((parcel) =>
+      publisher.deliver(item.entry, parcel, step.traceparent, isWanted),
+    );
   };
   const after = async (previous: InHand | undefined): Promise<void> => {
     await previous?.planned.catch(() => undefined);
   };
   return async (item, previous) => {
     const transition = isTransition(item)
-      ? publisher.transition(item.entry, () => !item.abandoned)
+      ? publisher.transition(item.entry, item.trace, () => !item.abandoned)
       : undefined;
-    const sending = after(previous).then(() => inTurn(() => sendToGateways(item)));
+    const step = beginStep(SPANS.audience, item.trace);
+    const sending = after(previous).then(() => inTurn(() => sendToGateways(item, step)));
     item.planned = sending;
     await Promise.all([transition, ...(await sending)]);
+  };
+}
+
+function describe(parcels: readonly GatewayParcel[]) {
+  return {
+    [ATTRIBUTES.messages]: parcels.length,
+    [ATTRIBUTES.recipients]: recipientsOf(parcels),
   };
 }
 

@@ -1,7 +1,11 @@
-/** Business events of fanout: one function each. */
+/** Business events of fanout: one function each, for metric and log record together. */
 import type { Logger } from '../lib/logger.ts';
 import { messageOf } from '../lib/errors.ts';
+import { counter, histogram } from '../lib/telemetry/metrics.ts';
+import { ATTRIBUTES, METRICS, STAGES, type Stage } from '../lib/telemetry/names.ts';
 import type { OutboxEntry } from '../store/presence-store.ts';
+import { isDeath } from './journey.ts';
+import type { GatewayParcel } from './routes.ts';
 
 export interface FanoutEvents {
   /** The shards of this worker are others than before. */
@@ -10,6 +14,14 @@ export interface FanoutEvents {
   fenceSeen(shard: number, floor: number, holdMs: number): void;
   /** A backlog was thrown away: gateways take snapshots instead. */
   truncated(shard: number, entries: number, reason: string): void;
+  /** An entry was taken in hand. */
+  taken(entry: OutboxEntry, nowMs: number): void;
+  /** It is known who is told of an entry, and how. */
+  planned(entry: OutboxEntry, tookMs: number, parcels: readonly GatewayParcel[]): void;
+  /** A later entry of the subject tells everyone whom this one would have told. */
+  superseded(): void;
+  /** Messages were dropped: the lease of the gateway they were for has ended. */
+  gatewayGone(messages: number): void;
   /** Graph answered that it will not tell the audience of this entry. */
   audienceRefused(entry: OutboxEntry, error: unknown): void;
   /** A delivery ended in an error nobody expected; the entry is read and tried again. */
@@ -21,16 +33,72 @@ export interface FanoutEvents {
 }
 
 export function createFanoutEvents(logger: Logger): FanoutEvents {
+  return { ...createMeasures(), ...createTroubles(logger), ...createUpkeep(logger) };
+}
+
+/** What happens all the time is counted and not logged. */
+function createMeasures(): Pick<FanoutEvents, 'taken' | 'planned' | 'superseded' | 'gatewayGone'> {
+  const propagation = histogram(METRICS.propagation);
+  const lateness = histogram(METRICS.lateness);
+  const width = histogram(METRICS.width);
+  const audience = histogram(METRICS.audience);
+  const drop = counter(METRICS.drops);
+  const conflation = counter(METRICS.conflations);
+  const spent = (stage: Stage, { cause }: OutboxEntry, ms: number): void =>
+    propagation(seconds(ms), { [ATTRIBUTES.stage]: stage, [ATTRIBUTES.cause]: cause });
   return {
-    shardsChanged: (owned, ofShards, workers) =>
-      logger.info({ owned, ofShards, workers }, 'owned shards changed'),
-    fenceSeen: (shard, floor, holdMs) => logger.warn({ shard, floor, holdMs }, 'shard was fenced'),
-    truncated: (shard, entries, reason) =>
-      logger.error({ shard, entries, reason }, 'outbox truncated, gateways pull instead'),
+    taken: (entry, nowMs) => {
+      const { settledAtMs, causedAtMs, cause } = entry;
+      spent(STAGES.settle, entry, settledAtMs - causedAtMs);
+      spent(STAGES.outbox, entry, nowMs - settledAtMs);
+      if (isDeath(entry))
+        lateness(seconds(settledAtMs - causedAtMs), { [ATTRIBUTES.cause]: cause });
+    },
+    planned: (entry, tookMs, parcels) => {
+      const attributes = { [ATTRIBUTES.cause]: entry.cause };
+      spent(STAGES.audience, entry, tookMs);
+      width(parcels.length, attributes);
+      audience(recipientsOf(parcels), attributes);
+    },
+    superseded: () => conflation(1, { [ATTRIBUTES.stage]: STAGES.outbox }),
+    gatewayGone: (messages) => drop(messages, { [ATTRIBUTES.reason]: 'gateway_gone' }),
+  };
+}
+
+/** Clocks of two machines are never quite the same: no time is negative. */
+const seconds = (ms: number): number => Math.max(0, ms) / 1000;
+
+export function recipientsOf(parcels: readonly GatewayParcel[]): number {
+  return parcels.reduce((sum, { recipientUserIds }) => sum + recipientUserIds.length, 0);
+}
+
+function createTroubles(
+  logger: Logger,
+): Pick<FanoutEvents, 'fenceSeen' | 'truncated' | 'audienceRefused' | 'deliveryBroke'> {
+  const fence = counter(METRICS.fences);
+  const drop = counter(METRICS.drops);
+  return {
+    fenceSeen: (shard, floor, holdMs) => {
+      fence(1, {});
+      logger.warn({ shard, floor, holdMs }, 'shard was fenced');
+    },
+    truncated: (shard, entries, reason) => {
+      drop(entries, { [ATTRIBUTES.reason]: 'outbox_truncated' });
+      logger.error({ shard, entries, reason }, 'outbox truncated, gateways pull instead');
+    },
     audienceRefused: (entry, error) =>
       logger.error({ ...about(entry), problem: messageOf(error) }, 'graph refuses the audience'),
     deliveryBroke: (entry, err) =>
       logger.error({ ...about(entry), err }, 'unexpected error in a delivery'),
+  };
+}
+
+function createUpkeep(
+  logger: Logger,
+): Pick<FanoutEvents, 'shardsChanged' | 'topicsRemoved' | 'topicsNotRemoved'> {
+  return {
+    shardsChanged: (owned, ofShards, workers) =>
+      logger.info({ owned, ofShards, workers }, 'owned shards changed'),
     topicsRemoved: (topics) => logger.info({ topics }, 'removed topics of dead gateways'),
     topicsNotRemoved: (error) =>
       logger.warn({ problem: messageOf(error) }, 'could not remove topics of dead gateways'),

@@ -10,6 +10,8 @@ export interface Gateways {
   live(gatewayIds: ReadonlySet<string>): Promise<ReadonlySet<string>>;
   /** By a list read now. Rejects when the store does not answer: then nothing is known. */
   isLive(gatewayId: string): Promise<boolean>;
+  /** How many there were when they were last listed. */
+  count(): number;
 }
 
 export interface GatewaysOptions {
@@ -54,5 +56,6 @@ export function createGateways({ store, clock }: GatewaysOptions): Gateways {
       return new Set([...gatewayIds].filter((id) => known.has(id)));
     },
     isLive: async (gatewayId) => (await readAnew()).ids.has(gatewayId),
+    count: () => list?.ids.size ?? 0,
   };
 }

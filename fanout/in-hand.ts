@@ -5,6 +5,8 @@ export interface InHand {
   readonly entry: OutboxEntry;
   /** When it was taken in hand, by the worker's monotonic clock, ms. */
   readonly takenAtMs: number;
+  /** Traceparent of what is done with it. */
+  readonly trace: string;
   /** A later entry tells everyone whom this one would tell: gateways need not hear of it. */
   superseded: boolean;
   /** It left the outbox undelivered, or this worker stops: no more effort. */

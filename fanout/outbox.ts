@@ -10,6 +10,7 @@ import { createBatcher } from './batcher.ts';
 import type { Dispatch } from './dispatcher.ts';
 import type { FanoutEvents } from './events.ts';
 import { createSubjects, type InHand } from './in-hand.ts';
+import { endWait } from './journey.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How many more entries the worker may take in hand, over all its shards. */
@@ -116,9 +117,12 @@ export class ShardOutbox {
   }
 
   #takeOne(entry: OutboxEntry): void {
-    const { capacity, clock } = this.#options;
+    const { capacity, clock, events } = this.#options;
+    const nowMs = clock.now();
+    events.taken(entry, nowMs);
     const item: InHand = {
       ...{ entry, takenAtMs: clock.monotonic(), planned: Promise.resolve() },
+      trace: endWait(entry, nowMs),
       ...{ superseded: false, abandoned: false, finished: false },
     };
     this.#inHand.set(entry.entryId, item);

@@ -16,6 +16,8 @@ export interface OutletOptions {
   readonly mayRetry: () => Promise<boolean>;
   readonly onSent: () => void;
   readonly onFailure: (error: unknown) => void;
+  /** Nobody is left who would read so many records. */
+  readonly onDropped: (records: number) => void;
   /** Nothing is queued or under way any more. */
   readonly onIdle: () => void;
   /** Ends retries: what is not acknowledged then stays unresolved. */
@@ -63,6 +65,7 @@ export function createOutlet(options: OutletOptions): Outlet {
   };
   const beforeRetry = async (attempt: number): Promise<void> => {
     if (!(await options.mayRetry().catch(() => true))) {
+      options.onDropped(queue.length);
       settle(queue.splice(0));
       return;
     }

@@ -7,8 +7,8 @@ import { createBatcher } from './batcher.ts';
 import type { Gateways } from './gateways.ts';
 import { parcelsFor, type GatewayParcel } from './routes.ts';
 
-/** One try. Rejects with what graph or the store said. */
-export type Planner = (entry: OutboxEntry) => Promise<readonly GatewayParcel[]>;
+/** One try, in the trace of that traceparent. Rejects with what graph or the store said. */
+export type Planner = (entry: OutboxEntry, trace: string) => Promise<readonly GatewayParcel[]>;
 
 export interface PlannerOptions {
   readonly graph: Pick<ClientPool<GraphServiceClient>, 'unary'>;
@@ -25,9 +25,9 @@ export function createPlanner({ graph, store, gateways }: PlannerOptions): Plann
     weigh: (audience) => audience.length,
     maxWeight: ROUTES_A_CALL,
   });
-  return async (entry) => {
+  return async (entry, trace) => {
     const audience = await graph.unary((client) => client.getAudience, audienceRequest(entry), {
-      traceparent: entry.trace || undefined,
+      traceparent: trace,
     });
     const groups = viewerGroups(entry, audience);
     const viewers = groups.flatMap(({ userIds }) => userIds);

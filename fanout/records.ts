@@ -16,20 +16,34 @@ const causeOf: Record<StoreCause, Cause> = {
   ANNOUNCED: Cause.CAUSE_ANNOUNCED,
 };
 
-export function deliveryRecord(entry: OutboxEntry, parcel: GatewayParcel): BusRecord {
+/** How a record is sent, for telemetry. */
+export interface Sending {
+  readonly traceparent: string;
+  /** By this worker's clock. */
+  readonly sentAtMs: number;
+}
+
+export function deliveryRecord(
+  entry: OutboxEntry,
+  parcel: GatewayParcel,
+  { traceparent, sentAtMs }: Sending,
+): BusRecord {
   const delivery = {
     recipientUserIds: [...parcel.recipientUserIds],
     change: parcel.change,
     settledAt: new Date(entry.settledAtMs),
+    cause: causeOf[entry.cause],
+    causedAt: new Date(entry.causedAtMs),
+    sentAt: new Date(sentAtMs),
   };
   return {
     key: entry.settled.userId,
     value: GatewayRecord.encode({ payload: { $case: 'delivery', value: delivery } }).finish(),
-    headers: headersOf(entry),
+    headers: headersOf(traceparent),
   };
 }
 
-export function transitionRecord(entry: OutboxEntry): BusRecord {
+export function transitionRecord(entry: OutboxEntry, traceparent: string): BusRecord {
   const { userId, status, version, lastActiveMs } = entry.settled;
   const transition: Transition = {
     userId,
@@ -42,10 +56,10 @@ export function transitionRecord(entry: OutboxEntry): BusRecord {
   return {
     key: userId,
     value: Transition.encode(transition).finish(),
-    headers: headersOf(entry),
+    headers: headersOf(traceparent),
   };
 }
 
-function headersOf({ trace }: OutboxEntry): Record<string, string> {
-  return trace ? { traceparent: trace } : {};
+function headersOf(traceparent: string): Record<string, string> {
+  return traceparent ? { traceparent } : {};
 }

@@ -52,11 +52,17 @@ export class ShardLoop {
   #failures = 0;
   #pausedUntilMs = 0;
   #floor: number | undefined;
+  #outboxLength = 0;
 
   constructor(options: ShardLoopOptions) {
     this.#options = options;
     this.#expirations = createExpirations(options.clock);
     this.#storeClock = createStoreClock(options.clock);
+  }
+
+  /** Entries in the shard's outbox, when it was last swept. */
+  get outboxLength(): number {
+    return this.#outboxLength;
   }
 
   /** Sweeps, unless a sweep is under way. */
@@ -130,6 +136,7 @@ export class ShardLoop {
 
   async #work(reply: OwnedReply): Promise<void> {
     this.#noteFloor(reply);
+    this.#outboxLength = reply.outboxLength;
     this.#options.outbox.take(reply.outbox);
     await this.#look(reply.due);
     await this.#truncateIfStuck(reply);
@@ -166,6 +173,7 @@ export class ShardLoop {
   #forget(): void {
     this.#storeClock.forget();
     this.#floor = undefined;
+    this.#outboxLength = 0;
     this.#options.outbox.rewind();
   }
 

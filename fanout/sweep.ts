@@ -7,6 +7,10 @@ export interface Sweeper extends AsyncDisposable {
   /** From now on, these shards are ours; the others are given back. */
   own(shards: ReadonlySet<number>): void;
   readonly listener: StoreListener;
+  /** How many shards are ours. */
+  shards(): number;
+  /** Entries in their outboxes, as last swept. */
+  outboxDepth(): number;
 }
 
 export interface SweeperOptions {
@@ -37,6 +41,8 @@ export function createSweeper({ store, clock, createLoop }: SweeperOptions): Swe
       onBell: (shard) => loops.get(shard)?.ring(),
       onExpired: (userId) => loops.get(store.shardOf(userId))?.hint(userId),
     },
+    shards: () => loops.size,
+    outboxDepth: () => [...loops.values()].reduce((sum, loop) => sum + loop.outboxLength, 0),
     async [Symbol.asyncDispose]() {
       ticker.cancel();
       for (const [shard, loop] of loops) release(shard, loop);

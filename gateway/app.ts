@@ -8,11 +8,14 @@ import { createDisposer, type Disposer } from '../lib/lifecycle.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness } from '../lib/readiness.ts';
+import { gauge } from '../lib/telemetry/metrics.ts';
+import { METRICS } from '../lib/telemetry/names.ts';
 import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
-import { deliver } from './deliveries.ts';
+import { createDeliveries } from './deliveries.ts';
 import { createDepartures } from './departures.ts';
 import { createDoorway } from './doorway.ts';
+import { createGatewayEvents } from './events.ts';
 import { drain } from './drain.ts';
 import type { RateLimit } from './frame-rate.ts';
 import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
@@ -106,6 +109,8 @@ function createCore(options: GatewayOptions, disposer: Disposer) {
   const { clock, logger } = options;
   const base = createBase(options);
   const { hub, upstreams } = base;
+  const sessions = gauge(METRICS.sessions, () => hub.size);
+  disposer.defer(() => sessions[Symbol.dispose]());
   const watches = new Watches({ upstreams, clock, logger });
   disposer.defer(() => watches[Symbol.dispose]());
   const heartbeats = new Heartbeats({
@@ -133,29 +138,33 @@ function createBase(options: GatewayOptions) {
     servers,
     problems: () => [...admission.problems(), ...servers.problems()],
     upstreams: createUpstreams(options),
+    events: createGatewayEvents(options.logger),
     hub: createHub(options.limits?.sessionsAUser ?? SESSIONS_A_USER),
   };
 }
 
 type Base = ReturnType<typeof createBase>;
 
-function createLease({ gatewayId, admission, hub }: Base, options: GatewayOptions): GatewayLease {
-  const { registry, clock, logger } = options;
+function createLease(
+  { gatewayId, admission, hub, events }: Base,
+  { registry, clock }: GatewayOptions,
+): GatewayLease {
   return createGatewayLease({
     gatewayId,
     registry,
     clock,
     onHeld: (again) => {
       admission.set('lease', undefined);
+      events.leaseHeld();
       if (again) hub.forEach((session) => session.snapshotAfter(0));
     },
-    onFailure: (problem) => logger.warn(`the lease of this gateway was not renewed: ${problem}`),
+    onFailure: events.leaseNotRenewed,
     onEnded: () => {
       admission.set('lease', 'ended without being renewed: nothing is sent to this gateway');
-      logger.error('the lease of this gateway has ended');
+      events.leaseEnded();
     },
     onLost: () => {
-      logger.error('the lease of this gateway cannot be had again: closing all connections');
+      events.leaseLost();
       hub.forEach((session) => session.abandon(CLOSE.leaseLost));
     },
   });
@@ -167,14 +176,15 @@ interface Inbound extends Base {
 }
 
 function createInbound(
-  { gatewayId, admission, hub, watches, lease }: Inbound,
+  { gatewayId, admission, hub, watches, lease, events }: Inbound,
   options: GatewayOptions,
 ): InboundTopic {
+  const { clock } = options;
   return new InboundTopic({
     ...options,
     gatewayId,
     replication: options.topicReplication ?? 1,
-    onDelivery: (delivery) => deliver(delivery, hub, watches),
+    onDelivery: createDeliveries({ gatewayId, hub, watches, events, clock }),
     onProblem: (problem) => admission.set('marker', problem),
     onReading: (again) => {
       admission.set('marker', undefined);

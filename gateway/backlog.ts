@@ -17,11 +17,14 @@ export class Backlog {
   /**
    * A record may come twice and late, so of two presences the higher version stays. This compares what waits for one
    * client with what comes for the same one; it is no filter on what was sent before.
+   * @returns whether one of two was dropped.
    */
-  put({ subjectUserId, presence }: SubjectChange): void {
+  put({ subjectUserId, presence }: SubjectChange): boolean {
+    const isSecond = this.#bySubject.has(subjectUserId);
     const waiting = this.#bySubject.get(subjectUserId);
-    if (waiting && presence && waiting.version > presence.version) return;
+    if (waiting && presence && waiting.version > presence.version) return true;
     this.#bySubject.set(subjectUserId, presence);
+    return isSecond;
   }
 
   /** Takes out the oldest subjects as one or two frames; none when empty. */

@@ -3,6 +3,7 @@ import type { CloseReason } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
+import type { Received } from './client-trace.ts';
 import type { SessionKey, Upstreams } from './upstreams.ts';
 
 export interface DeparturesOptions {
@@ -15,7 +16,7 @@ export interface DeparturesOptions {
 
 export interface Departures extends AsyncDisposable {
   /** `after`: a registration under way, which would open the session again if it came second. */
-  add(session: SessionKey, reason: CloseReason, after: Promise<unknown>, traceparent: string): void;
+  add(session: SessionKey, reason: CloseReason, after: Promise<unknown>, received: Received): void;
 }
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
@@ -31,7 +32,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
     session: SessionKey,
     reason: CloseReason,
     after: Promise<unknown>,
-    traceparent: string,
+    received: Received,
   ): Promise<void> => {
     const giveUpAtMs = clock.monotonic() + options.giveUpAfterMs();
     await after;
@@ -39,7 +40,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
       if (clock.monotonic() > giveUpAtMs) throw error;
     };
     const { userId, sessionId } = session;
-    const close = () => upstreams.close({ userId, sessionId }, reason, traceparent);
+    const close = () => upstreams.close({ userId, sessionId }, reason, received);
     await retry(close, { clock, backoff: BACKOFF, signal: stopping.signal, onFailure });
   };
 

@@ -1,5 +1,6 @@
 /** Who comes in: tokens are checked, sessions made and counted, for WebSockets and server-sent events alike. */
 import { messageOf } from '../lib/errors.ts';
+import { traceparentFrom } from '../lib/telemetry/spans.ts';
 import { AuthError, tokenOf, type Authenticator, type Identity } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
 import { refusal } from './http-answers.ts';
@@ -8,7 +9,6 @@ import { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
 import type { Sink } from './sink.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
-import { traceparentOf } from './trace.ts';
 import type { Watches } from './watches.ts';
 
 export interface DoorwayOptions {
@@ -23,6 +23,7 @@ export interface DoorwayOptions {
 /** Somebody let in, about to be connected. */
 export interface Visitor extends Identity {
   readonly device: string;
+  /** That of the client, valid; '' for none. */
   readonly traceparent: string;
 }
 
@@ -58,14 +59,14 @@ export function createDoorway(options: DoorwayOptions): Doorway {
       }
       const identity = await identify(request);
       if ('body' in identity) return identity;
-      const traceparent = traceparentOf(request.header('traceparent'), context.clock);
+      const traceparent = traceparentFrom(request.header('traceparent'));
       return { ...identity, device, traceparent };
     },
     enter(visitor, sink, { beatsItself }) {
       const session = new Session(context, {
         ...visitor,
         beatsItself,
-        outlet: new Outlet(sink, context.clock),
+        outlet: new Outlet(sink, context.clock, context.events.conflated),
         onClosed: (closed) => {
           hub.remove(closed);
           watches.drop(closed);

@@ -6,7 +6,7 @@
 import { GatewayRecord, type Delivery } from '../gen/fanout/v1/messages.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
-import type { MessageBus, TopicSpec } from '../lib/kafka/bus.ts';
+import type { MessageBus, ReceivedRecord, TopicSpec } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import { createMarker, type Marker } from './marker.ts';
@@ -18,7 +18,8 @@ export interface InboundTopicOptions {
   readonly logger: Logger;
   /** Replicas of the topic. */
   readonly replication: number;
-  readonly onDelivery: (delivery: Delivery) => void;
+  /** @param trace the traceparent it came with; '' for none. */
+  readonly onDelivery: (delivery: Delivery, trace: string) => void;
   /** Everything written from now on is read; `again`: after a time in which something may have been missed. */
   readonly onReading: (again: boolean) => void;
   /** Nothing is read, and why. */
@@ -73,7 +74,7 @@ export class InboundTopic implements AsyncDisposable {
     const marker = createMarker(clock);
     const reader = await bus.read(this.#topic, {
       from: 'earliest',
-      onRecord: ({ value }) => this.#receive(value, marker),
+      onRecord: (record) => this.#receive(record, marker),
       onCrash: (error) => void this.#reopen(messageOf(error)),
     });
     try {
@@ -96,10 +97,12 @@ export class InboundTopic implements AsyncDisposable {
     this.start();
   }
 
-  #receive(value: Uint8Array, marker: Marker): void {
+  #receive({ value, headers }: ReceivedRecord, marker: Marker): void {
     try {
       const { payload } = GatewayRecord.decode(value);
-      if (payload?.$case === 'delivery') this.#options.onDelivery(payload.value);
+      if (payload?.$case === 'delivery') {
+        this.#options.onDelivery(payload.value, headers?.['traceparent'] ?? '');
+      }
       if (payload?.$case === 'marker') marker.seen(payload.value.nonce);
     } catch (error) {
       // To fail would only bring the same record again, and keep back all that follow.

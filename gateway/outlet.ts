@@ -13,6 +13,7 @@ import type { SubjectChange } from './subject-change.ts';
 export class Outlet {
   readonly #sink: Sink;
   readonly #clock: Clock;
+  readonly #onConflated: () => void;
   readonly #backlog = new Backlog();
   /** Number of the last frame. */
   #n = 0;
@@ -23,15 +24,20 @@ export class Outlet {
   #onSnapshotSent: (() => void) | undefined;
   #slowSinceMs: number | undefined;
 
-  constructor(sink: Sink, clock: Clock) {
+  /** @param onConflated of two changes of a subject that waited, only the newer is sent. */
+  constructor(sink: Sink, clock: Clock, onConflated: () => void) {
     this.#sink = sink;
     this.#clock = clock;
+    this.#onConflated = onConflated;
   }
 
   /** A change of a subject: at once when the client keeps up and nothing must come before it. */
   deliver(change: SubjectChange): void {
-    if (this.#isHolding || this.#slowSinceMs !== undefined) return this.#backlog.put(change);
-    this.#write(this.#sink.send(change.frame.in(this.#sink.codec), ++this.#n));
+    if (this.#isHolding || this.#slowSinceMs !== undefined) {
+      if (this.#backlog.put(change)) this.#onConflated();
+    } else {
+      this.#write(this.#sink.send(change.frame.in(this.#sink.codec), ++this.#n));
+    }
   }
 
   /** A frame that neither waits nor is dropped; the caller sees to it that there are few. */

@@ -18,8 +18,10 @@ import type { Clock } from '../lib/clock.ts';
 import { durationMs, toDuration } from '../lib/durations.ts';
 import { messageOf, RpcError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { ClientTrace } from './client-trace.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
 import type { Departures } from './departures.ts';
+import type { GatewayEvents } from './events.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { Lease, type LeaseOwner } from './lease.ts';
 import type { Outlet } from './outlet.ts';
@@ -42,6 +44,7 @@ export interface SessionContext {
   readonly upstreams: Upstreams;
   readonly heartbeats: Heartbeats;
   readonly departures: Departures;
+  readonly events: GatewayEvents;
 }
 
 export interface SessionOptions {
@@ -49,6 +52,7 @@ export interface SessionOptions {
   /** When the token ends, ms since the epoch. */
   readonly expiresAtMs: number;
   readonly device: string;
+  /** That of the client, valid; '' for none. */
   readonly traceparent: string;
   /** True for a connection that sends no heartbeats: the gateway beats for it. */
   readonly beatsItself: boolean;
@@ -87,6 +91,7 @@ export class Session implements LeaseOwner {
   watching: Map<string, Watch> | undefined;
   readonly #context: SessionContext;
   readonly #options: SessionOptions;
+  readonly #trace: ClientTrace;
   readonly #changes: StatusChanges;
   readonly #steps: StepKeeper;
   /** Another snapshot, after a hold. */
@@ -111,6 +116,8 @@ export class Session implements LeaseOwner {
     const nowMs = context.clock.monotonic();
     const key = { userId: options.userId, sessionId: this.id };
     this.lease = new Lease(key, this, { nowMs, beatsItself: options.beatsItself });
+    const { traceparent: brought } = options;
+    this.#trace = new ClientTrace({ session: key, brought, clock: context.clock });
     this.#steps = new StepKeeper({
       clock: context.clock,
       register: () => this.#register(),
@@ -123,7 +130,7 @@ export class Session implements LeaseOwner {
     this.#changes = new StatusChanges({
       ...context,
       lease: this.lease,
-      traceparent: options.traceparent,
+      trace: this.#trace,
       whenRegistered: () => this.#registering,
       onSessionMissing: () => this.#require(Need.registration),
       onRefused: (error) => this.refuse(codeOf(error), messageOf(error)),
@@ -231,7 +238,7 @@ export class Session implements LeaseOwner {
     this.#context.heartbeats.untrack(this.lease);
     if (reason !== undefined) {
       const after = this.#registering;
-      this.#context.departures.add(this.lease, reason, after, this.#options.traceparent);
+      this.#context.departures.add(this.lease, reason, after, this.#trace.receive('close'));
     }
     this.#options.onClosed(this);
     if (code) this.outlet.close(code);
@@ -254,13 +261,14 @@ export class Session implements LeaseOwner {
     }
     this.#enter(this.#hasView ? 'reopening' : 'opening');
     const { upstreams, clock } = this.#context;
+    const received = this.#trace.receive('open', this.#unregisteredSinceMs);
     let beatAtMs = 0;
     const reply = upstreams.register(() => {
       if (this.#isClosed()) throw new Error('the session is over');
       const nowMs = Math.trunc(clock.monotonic());
       beatAtMs = this.#lastSignOfLife(nowMs);
       return this.#registration(beatAtMs, nowMs);
-    }, this.#options.traceparent);
+    }, received);
     this.#registering = reply.catch(() => undefined);
     this.#registered(await reply, beatAtMs);
   }

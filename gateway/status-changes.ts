@@ -5,12 +5,13 @@ import type { Activity } from '../gen/presence/v1/presence_service.ts';
 import type { Choice } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import { RpcError } from '../lib/errors.ts';
+import type { ClientTrace, Received } from './client-trace.ts';
 import type { Lease } from './lease.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface StatusChangesOptions {
   readonly lease: Lease;
-  readonly traceparent: string;
+  readonly trace: ClientTrace;
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   /** Settles when no registration is under way: a session must be there before it can be active or idle. */
@@ -38,29 +39,31 @@ export class StatusChanges {
   }
 
   choose(status: Status): void {
-    const { lease, upstreams, traceparent, clock, onRefused } = this.#options;
+    const { lease, upstreams, trace, clock, onRefused } = this.#options;
     const atMs = clock.monotonic();
+    const received = trace.receive('status', atMs);
     this.#enqueue(async () => {
-      await upstreams.choose(lease.userId, status, traceparent);
+      await upstreams.choose(lease.userId, status, received);
       this.#choice = { status, atMs };
     }, onRefused);
   }
 
   setActivity(activity: Activity): void {
     this.#options.lease.activity = activity;
+    const received = this.#options.trace.receive('activity');
     // When presence cannot be told now, the next beat finds its epoch older, and the session is registered anew.
     const onFailure = (error: unknown): void => {
       if (isNotFound(error)) this.#options.onSessionMissing();
     };
-    this.#enqueue(() => this.#tellActivity(activity), onFailure);
+    this.#enqueue(() => this.#tellActivity(activity, received), onFailure);
   }
 
-  async #tellActivity(activity: Activity): Promise<void> {
-    const { lease, upstreams, traceparent, whenRegistered } = this.#options;
+  async #tellActivity(activity: Activity, received: Received): Promise<void> {
+    const { lease, upstreams, whenRegistered } = this.#options;
     await whenRegistered();
     const epoch = lease.epoch + 1;
     try {
-      await upstreams.setActivity(lease, activity, epoch, traceparent);
+      await upstreams.setActivity(lease, activity, epoch, received);
     } finally {
       lease.epoch = epoch;
     }

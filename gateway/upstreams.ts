@@ -1,15 +1,21 @@
 /** What a session asks of presence and graph, in the gateway's words. Every call rejects with RpcError. */
 import type { GraphServiceClient, Contact } from '../gen/graph/v1/graph_service.ts';
 import type { Presence, Status } from '../gen/presence/v1/presence.ts';
-import type { Activity, PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
+import type {
+  Activity,
+  ExplainPresenceResponse,
+  PresenceServiceClient,
+} from '../gen/presence/v1/presence_service.ts';
 import type {
   CloseReason,
   ConnectionRegistryServiceClient,
+  ListGatewaysResponse,
   RegisterSessionRequest,
   RegisterSessionResponse,
 } from '../gen/registry/v1/registry_service.ts';
 import { durationMs } from '../lib/durations.ts';
 import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
+import type { Received } from './client-trace.ts';
 import { createLimiter } from './limiter.ts';
 
 export interface UpstreamClients {
@@ -34,21 +40,24 @@ export interface Upstreams {
   /** The request is made when its turn comes: it tells an age. */
   register(
     request: () => RegisterSessionRequest,
-    traceparent: string,
+    received: Received,
   ): Promise<RegisterSessionResponse>;
-  close(session: SessionKey, reason: CloseReason, traceparent: string): Promise<void>;
-  choose(userId: string, chosen: Status, traceparent: string): Promise<void>;
+  close(session: SessionKey, reason: CloseReason, received: Received): Promise<void>;
+  choose(userId: string, chosen: Status, received: Received): Promise<void>;
   setActivity(
     session: SessionKey,
     activity: Activity,
     epoch: number,
-    traceparent: string,
+    received: Received,
   ): Promise<void>;
   /** Everyone the user sees, read no earlier than the revision. */
   contacts(userId: string, minRevision: bigint): Promise<Contact[]>;
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
   presences(userIds: readonly string[]): Promise<PresenceReading>;
+  /** For operators. */
+  explain(userId: string): Promise<ExplainPresenceResponse>;
+  gateways(): Promise<ListGatewaysResponse>;
 }
 
 /** Calls at a time for sessions that open, and as many for those that close. */
@@ -61,23 +70,24 @@ export function createUpstreams({ presence, registry, graph }: UpstreamClients):
   const opening = createLimiter(MAX_CALLS);
   const closing = createLimiter(MAX_CALLS);
   return {
-    register: (request, traceparent) =>
+    register: (request, received) =>
       opening.run(() =>
-        registry.unary((client) => client.registerSession, request(), { traceparent }),
+        received.tell((call) => registry.unary((to) => to.registerSession, request(), call)),
       ),
-    async close({ userId, sessionId }, reason, traceparent) {
+    async close({ userId, sessionId }, reason, received) {
       const request = { userId, sessionId, reason };
       await closing.run(() =>
-        registry.unary((client) => client.closeSession, request, { traceparent }),
+        received.tell((call) => registry.unary((to) => to.closeSession, request, call)),
       );
     },
-    async choose(userId, chosen, traceparent) {
+    async choose(userId, chosen, received) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;
-      await presence.unary((client) => client.setStatus, request, { traceparent });
+      await received.tell((call) => presence.unary((to) => to.setStatus, request, call));
     },
-    async setActivity({ userId, sessionId }, activity, epoch, traceparent) {
+    async setActivity({ userId, sessionId }, activity, epoch, received) {
       const change = { $case: 'activity', value: { sessionId, activity, epoch } } as const;
-      await presence.unary((client) => client.setStatus, { userId, change }, { traceparent });
+      const request = { userId, change };
+      await received.tell((call) => presence.unary((to) => to.setStatus, request, call));
     },
     contacts: (userId, minRevision) => opening.run(() => readContacts(graph, userId, minRevision)),
     async visible(viewerUserId, userIds) {
@@ -85,6 +95,8 @@ export function createUpstreams({ presence, registry, graph }: UpstreamClients):
       return (await graph.unary((client) => client.filterVisible, request)).contacts;
     },
     presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
+    explain: (userId) => presence.unary((client) => client.explainPresence, { userId }),
+    gateways: () => registry.unary((client) => client.listGateways, {}),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { ConfigError } from './config.ts';
 import { messageOf } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { stopTelemetry } from './telemetry/start.ts';
 
 export interface ProcessOptions {
   readonly clock: Clock;
@@ -10,6 +11,9 @@ export interface ProcessOptions {
   /** Leaves with 1 when closing takes longer, ms. */
   readonly closeWithinMs: number;
 }
+
+/** What is left of telemetry is given this long to go out, ms: whoever collects it may be down. */
+const TELEMETRY_MS = 2000;
 
 /** Exit code for wrong settings or arguments. */
 export const EXIT_USAGE = 2;
@@ -69,9 +73,16 @@ async function closeInTime(running: AsyncDisposable, options: ProcessOptions): P
     options.logger.error({ err: error }, 'could not close cleanly');
     process.exitCode = 1;
   }
+  await flushTelemetry(options);
   force.cancel();
   options.logger.flush();
   process.exit();
+}
+
+async function flushTelemetry({ clock, logger }: ProcessOptions): Promise<void> {
+  const warn = (error: unknown): void =>
+    logger.warn(`telemetry was not sent to its end: ${messageOf(error)}`);
+  await Promise.race([stopTelemetry().catch(warn), clock.sleep(TELEMETRY_MS)]);
 }
 
 /**

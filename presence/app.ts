@@ -72,7 +72,7 @@ export function createPresence(options: PresenceOptions): PresencePart {
   return {
     readiness,
     services: [
-      presenceService(options, shardStates, readiness),
+      presenceService(options, shardStates, readiness, stopping),
       registryService(options, readiness),
     ],
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
@@ -102,11 +102,12 @@ function presenceService(
   { store, bus, logger }: PresenceOptions,
   shardStates: ShardStates,
   readiness: Readiness,
+  stopping: AbortController,
 ): MountedService {
   const implementation: PresenceServiceServer = {
     streamHeartbeats: (
       call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
-    ) => serveHeartbeats(call, { store, shardStates, logger }),
+    ) => serveHeartbeats(call, { store, shardStates, logger, stopping: stopping.signal }),
     setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
     getPresence: unary(logger, (request) => getPresence(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
@@ -114,7 +115,8 @@ function presenceService(
     explainPresence: unary(logger, (request) => explainPresence(store, request)),
   };
   const name = 'presence.v1.PresenceService';
-  return { name, definition: PresenceServiceService, implementation, readiness };
+  const onStop = (): void => stopping.abort();
+  return { name, definition: PresenceServiceService, implementation, readiness, onStop };
 }
 
 function registryService(options: PresenceOptions, readiness: Readiness): MountedService {

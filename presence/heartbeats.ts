@@ -20,21 +20,33 @@ export interface HeartbeatOptions {
   readonly store: PresenceStore;
   readonly shardStates: ShardStates;
   readonly logger: Logger;
+  /** Aborts when the process stops: gateways are to beat through another one at once. */
+  readonly stopping: AbortSignal;
 }
 
 export function serveHeartbeats(call: HeartbeatCall, options: HeartbeatOptions): void {
   const sendFloors = (news: readonly ShardNews[]): void => {
     call.write({ outcome: undefined, floors: news.map(toFloor) });
   };
-  const stop = options.shardStates.subscribe(sendFloors);
+  const unsubscribe = options.shardStates.subscribe(sendFloors);
+  const answers = new Set<Promise<unknown>>();
+  /** What has come is answered first. */
+  const end = (): void => void Promise.all(answers).then(() => call.end());
+  const stop = (): void => {
+    unsubscribe();
+    options.stopping.removeEventListener('abort', end);
+  };
   sendFloors(options.shardStates.all());
   call.on('data', (request: StreamHeartbeatsRequest) => {
-    beat(options, request).then(
+    const answer = beat(options, request).then(
       (outcome) => call.write({ outcome, floors: [] }),
       (error: unknown) => call.emit('error', failureOf(error, options.logger)),
     );
+    answers.add(answer);
+    void answer.then(() => answers.delete(answer));
   });
-  call.on('end', () => call.end());
+  options.stopping.addEventListener('abort', end);
+  call.on('end', end);
   call.on('close', stop);
   call.on('cancelled', stop);
   call.on('error', stop);

@@ -14,7 +14,7 @@ import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Change, PresenceStore } from '../store/presence-store.ts';
 import { lookupUsers } from './lookup.ts';
-import { traceOf } from './trace.ts';
+import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toChosen, toPresence } from './wire.ts';
 
 /** Users a call may name. */
@@ -25,7 +25,7 @@ export async function setStatus(
   request: SetStatusRequest,
   context: CallContext,
 ): Promise<SetStatusResponse> {
-  const reply = await store.change(statusChange(request, traceOf(context)));
+  const reply = await settle(store, context, (origin) => statusChange(request, origin));
   if (!reply.sessionAlive) {
     throw new RpcError(
       status.NOT_FOUND,
@@ -35,17 +35,17 @@ export async function setStatus(
   return { presence: toPresence(reply.settled), chosen: toChosen(reply.chosen) };
 }
 
-function statusChange(request: SetStatusRequest, trace: string): Change {
+function statusChange(request: SetStatusRequest, origin: Origin): Change {
   const userId = requireIdentifier('user_id', request.userId);
   const { change } = request;
   switch (change?.$case) {
     case 'chosen':
-      return { kind: 'choose', userId, chosen: fromChosen('chosen', change.value), trace };
+      return { kind: 'choose', userId, chosen: fromChosen('chosen', change.value), ...origin };
     case 'activity': {
       const { sessionId, activity, epoch } = change.value;
       requireIdentifier('activity.session_id', sessionId);
       const automatic = fromActivity('activity.activity', activity);
-      return { kind: 'activity', userId, sessionId, activity: automatic, epoch, trace };
+      return { kind: 'activity', userId, sessionId, activity: automatic, epoch, ...origin };
     }
     case undefined:
       throw invalidArgument('change', 'is missing; give chosen or activity');
@@ -68,12 +68,12 @@ export async function announce(
 ): Promise<AnnounceResponse> {
   const userId = requireIdentifier('subject_user_id', request.subjectUserId);
   requireIdentifiers('only_user_ids', request.onlyUserIds, MAX_BATCH);
-  const reply = await store.change({
+  const reply = await settle(store, context, (origin) => ({
     kind: 'announce',
     userId,
     only: request.onlyUserIds,
     graphRevision: request.graphRevision.toString(),
-    trace: traceOf(context),
-  });
+    ...origin,
+  }));
   return { presence: toPresence(reply.settled) };
 }

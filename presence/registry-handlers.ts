@@ -20,7 +20,7 @@ import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Change, PresenceStore, SessionRecord } from '../store/presence-store.ts';
 import { MAX_BATCH } from './presence-handlers.ts';
-import { traceOf } from './trace.ts';
+import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
 
 /** Where sessions are, and for how long. */
@@ -44,7 +44,7 @@ export async function registerSession(
   context: CallContext,
 ): Promise<RegisterSessionResponse> {
   const { store } = registry;
-  const reply = await store.change(openChange(request, traceOf(context)));
+  const reply = await settle(store, context, (origin) => openChange(request, origin));
   return {
     presence: toPresence(reply.settled),
     chosen: toChosen(reply.chosen),
@@ -56,7 +56,7 @@ export async function registerSession(
   };
 }
 
-function openChange(request: RegisterSessionRequest, trace: string): Change {
+function openChange(request: RegisterSessionRequest, origin: Origin): Change {
   const userId = requireIdentifier('user_id', request.userId);
   const { sessionId, gatewayId, device, epoch, beatAgeMs, choice } = request;
   requireSessionId(sessionId);
@@ -73,7 +73,7 @@ function openChange(request: RegisterSessionRequest, trace: string): Change {
     device,
     activity,
     epoch,
-    trace,
+    ...origin,
   } as const;
   if (!choice) return { ...open, ageMs: beatAgeMs };
   const chosen = fromChosen('choice.status', choice.status);
@@ -89,8 +89,10 @@ export async function closeSession(
   const { sessionId } = request;
   requireSessionId(sessionId);
   const graceMs = graceOf(registry, request.reason);
-  const trace = traceOf(context);
-  const reply = await registry.store.change({ kind: 'close', userId, sessionId, graceMs, trace });
+  const reply = await settle(registry.store, context, (origin) => ({
+    ...{ kind: 'close', userId, sessionId, graceMs },
+    ...origin,
+  }));
   return { presence: toPresence(reply.settled) };
 }
 

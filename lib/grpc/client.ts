@@ -40,6 +40,8 @@ export interface CallSettings {
   readonly timeoutMs?: number;
   /** W3C traceparent to send along. */
   readonly traceparent?: string | undefined;
+  /** More metadata. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ClientPool<C> extends Disposable {
@@ -149,6 +151,7 @@ function once<Request, Response>(
 function metadataOf(settings: CallSettings): Metadata {
   const metadata = new Metadata();
   if (settings.traceparent) metadata.set('traceparent', settings.traceparent);
+  for (const [name, value] of Object.entries(settings.headers ?? {})) metadata.set(name, value);
   return metadata;
 }
 

@@ -21,6 +21,8 @@ export interface MountedService {
   readonly implementation: UntypedServiceImplementation;
   /** Health of the service; SERVING when ready. */
   readonly readiness: Readiness;
+  /** Called when the server stops, to end the streams that would otherwise go on until they are cut. */
+  readonly onStop?: () => void;
 }
 
 export interface GrpcServerOptions {
@@ -73,7 +75,7 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     port,
     [Symbol.asyncDispose]: () => {
       for (const stop of unwatch) stop();
-      return close(server, options.clock, options.drainMs);
+      return close(server, options);
     },
   };
 }
@@ -90,8 +92,13 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   });
 }
 
-async function close(server: Server, clock: Clock, drainMs: number): Promise<void> {
+async function close(
+  server: Server,
+  { services, clock, drainMs }: GrpcServerOptions,
+): Promise<void> {
   const cut = clock.after(drainMs, () => server.forceShutdown());
-  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  for (const { onStop } of services) onStop?.();
+  await closed;
   cut.cancel();
 }

@@ -26,7 +26,7 @@ export function entryOf(
 
 export function inHand(entry: OutboxEntry): InHand {
   return {
-    ...{ entry, takenAtMs: 0, planned: Promise.resolve() },
+    ...{ entry, takenAtMs: 0, trace: '', planned: Promise.resolve() },
     ...{ superseded: false, abandoned: false, finished: false },
   };
 }

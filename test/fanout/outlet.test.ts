@@ -10,6 +10,7 @@ function outletOver(send: (values: number[]) => Promise<void>, mayRetry = () => 
   const stop = new AbortController();
   let failures = 0;
   let idle = 0;
+  let dropped = 0;
   const outlet = createOutlet({
     topic: 't',
     lingerMs: 0,
@@ -20,12 +21,18 @@ function outletOver(send: (values: number[]) => Promise<void>, mayRetry = () => 
     onFailure: () => {
       failures++;
     },
+    onDropped: (records) => {
+      dropped += records;
+    },
     onIdle: () => {
       idle++;
     },
     signal: stop.signal,
   });
-  return { outlet, stop, failures: () => failures, idle: () => idle };
+  return {
+    ...{ outlet, stop, failures: () => failures, idle: () => idle },
+    dropped: () => dropped,
+  };
 }
 
 test('whatever fails, records arrive in order, each acknowledged one exactly once', async () => {

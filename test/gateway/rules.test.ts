@@ -5,7 +5,7 @@ import { Backlog, MAX_PRESENCES } from '../../gateway/backlog.ts';
 import { countFrame, verdictOn, type Verdict } from '../../gateway/frame-rate.ts';
 import { createLimiter } from '../../gateway/limiter.ts';
 import { changeOf } from '../../gateway/subject-change.ts';
-import { traceparentOf } from '../../gateway/trace.ts';
+import { ClientTrace, type Received } from '../../gateway/client-trace.ts';
 import { asSeen } from '../../gateway/views.ts';
 import { Relation } from '../../gen/graph/v1/graph_service.ts';
 import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
@@ -123,16 +123,28 @@ describe('trace context', () => {
   const clock = createManualClock();
   const given = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-  test('is taken from the request when valid, else begun', () => {
-    expect(traceparentOf(given, clock)).toBe(given);
-    for (const bad of [
-      '',
-      'nonsense',
-      given.replace('00-', 'ff-'),
-      given.replace(/-b.*-/, '-0-'),
-    ]) {
-      expect(traceparentOf(bad, clock)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    }
+  const session = { userId: 'alice', sessionId: 's1' };
+  const settingsOf = (received: Received) => received.tell((settings) => Promise.resolve(settings));
+
+  test('is the client’s when it brought one, else begun for each act, unsampled', async () => {
+    const traced = new ClientTrace({ session, brought: given, clock });
+    expect(await settingsOf(traced.receive('open'))).toMatchObject({ traceparent: given });
+    const untraced = new ClientTrace({ session, brought: '', clock });
+    const first = await settingsOf(untraced.receive('open'));
+    const second = await settingsOf(untraced.receive('status'));
+    expect(first.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    expect(second.traceparent).not.toBe(first.traceparent);
+  });
+
+  test('comes with the age of what was done', async () => {
+    const received = new ClientTrace({ session, brought: '', clock }).receive('status');
+    clock.advance(40);
+    expect(await settingsOf(received)).toMatchObject({ headers: { 'cause-age-ms': '40' } });
+  });
+
+  test('an act that presence refuses is refused', async () => {
+    const received = new ClientTrace({ session, brought: '', clock }).receive('status');
+    await expect(received.tell(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 });
 

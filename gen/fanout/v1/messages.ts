@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Presence } from "../../presence/v1/presence.ts";
+import { Cause, causeFromJSON, causeToJSON } from "../../presence/v1/transition.ts";
 
 export const protobufPackage = "fanout.v1";
 
@@ -46,7 +47,17 @@ export interface Delivery {
     { $case: "removedUserId"; value: string }
     | undefined;
   /** When Redis settled the change, in Redis's time. */
-  settledAt: Date | undefined;
+  settledAt:
+    | Date
+    | undefined;
+  /** Why it changed. This and the times below are for telemetry, and never reach a client. */
+  cause: Cause;
+  /** When that came, in Redis's time: a gateway heard of it, or the deadline of a session passed. */
+  causedAt:
+    | Date
+    | undefined;
+  /** When it was handed to Kafka, in the fanout worker's time. */
+  sentAt: Date | undefined;
 }
 
 function createBaseGatewayRecord(): GatewayRecord {
@@ -218,7 +229,14 @@ export const Marker: MessageFns<Marker> = {
 };
 
 function createBaseDelivery(): Delivery {
-  return { recipientUserIds: [], change: undefined, settledAt: undefined };
+  return {
+    recipientUserIds: [],
+    change: undefined,
+    settledAt: undefined,
+    cause: 0,
+    causedAt: undefined,
+    sentAt: undefined,
+  };
 }
 
 export const Delivery: MessageFns<Delivery> = {
@@ -236,6 +254,15 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.settledAt !== undefined) {
       Timestamp.encode(toTimestamp(message.settledAt), writer.uint32(34).fork()).join();
+    }
+    if (message.cause !== 0) {
+      writer.uint32(40).int32(message.cause);
+    }
+    if (message.causedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.causedAt), writer.uint32(50).fork()).join();
+    }
+    if (message.sentAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.sentAt), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -285,6 +312,30 @@ export const Delivery: MessageFns<Delivery> = {
             message.settledAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.cause = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.causedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sentAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -316,6 +367,17 @@ export const Delivery: MessageFns<Delivery> = {
         : isSet(object.settled_at)
         ? fromJsonTimestamp(object.settled_at)
         : undefined,
+      cause: isSet(object.cause) ? causeFromJSON(object.cause) : 0,
+      causedAt: isSet(object.causedAt)
+        ? fromJsonTimestamp(object.causedAt)
+        : isSet(object.caused_at)
+        ? fromJsonTimestamp(object.caused_at)
+        : undefined,
+      sentAt: isSet(object.sentAt)
+        ? fromJsonTimestamp(object.sentAt)
+        : isSet(object.sent_at)
+        ? fromJsonTimestamp(object.sent_at)
+        : undefined,
     };
   },
 
@@ -331,6 +393,15 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.settledAt !== undefined) {
       obj.settledAt = message.settledAt.toISOString();
+    }
+    if (message.cause !== 0) {
+      obj.cause = causeToJSON(message.cause);
+    }
+    if (message.causedAt !== undefined) {
+      obj.causedAt = message.causedAt.toISOString();
+    }
+    if (message.sentAt !== undefined) {
+      obj.sentAt = message.sentAt.toISOString();
     }
     return obj;
   },
@@ -356,6 +427,9 @@ export const Delivery: MessageFns<Delivery> = {
       }
     }
     message.settledAt = object.settledAt ?? undefined;
+    message.cause = object.cause ?? 0;
+    message.causedAt = object.causedAt ?? undefined;
+    message.sentAt = object.sentAt ?? undefined;
     return message;
   },
 };
