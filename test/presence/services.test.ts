@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { credentials, status } from '@grpc/grpc-js';
 import {
@@ -235,6 +236,15 @@ describe('a heartbeat stream', () => {
         error: '',
       });
     });
+  });
+
+  test('ends when the process stops, so that the gateway beats elsewhere at once', async () => {
+    const { call, responses, failures } = open();
+    const ended = once(call, 'end');
+    await eventually(() => expect(responses.length).toBeGreaterThan(0));
+    for (const { onStop } of part.services) onStop?.();
+    await ended;
+    expect(failures).toEqual([]);
   });
 
   test('tells a floor that rose', async () => {
