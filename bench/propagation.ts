@@ -43,7 +43,8 @@ export const propagation: Benchmark = {
 
 const CHANGES_PER_SECOND = 200;
 const HEARTBEAT_INTERVAL_MS = 5_000;
-const WARM_UP_MS = 5_000;
+/** Until the JVM of Kafka has compiled what is hot. */
+const WARM_UP_MS = 15_000;
 const ROUNDS = 5;
 const ROUND_MS = 5_000;
 const IDLE_MS = 10_000;
