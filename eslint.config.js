@@ -13,7 +13,9 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { project: ['./tsconfig.json', './examples/tsconfig.json'] },
+      parserOptions: {
+        project: ['./tsconfig.json', './examples/tsconfig.json', './console/tsconfig.json'],
+      },
     },
     rules: {
       '@typescript-eslint/restrict-template-expressions': [
@@ -31,7 +33,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['{gateway,presence,fanout,graph,store,lib,cli,sdk}/**/*.ts'],
+    files: ['{gateway,presence,fanout,graph,store,lib,cli,sdk,console}/**/*.ts'],
     ignores: ['{lib,sdk}/clock.ts'],
     rules: {
       'no-restricted-properties': ['error', ...timeOnlyThroughTheClock],

@@ -12,16 +12,23 @@ export function tokenCommand(env: Environment): Command {
   return new Command('token')
     .description('print a client token: signed when MESH_JWT_SECRET is set, else a dev token')
     .argument('<user>', 'user id')
-    .action(async (user: string) => {
+    .option('--operator', 'may ask what others must not see, as every dev token may')
+    .action(async (user: string, { operator }: { operator?: boolean }) => {
+      const userId = requireIdentifier('USER', user);
+      const claims = operator ? { role: 'operator' } : {};
       const { MESH_JWT_SECRET } = gatewaySettings;
       const { MESH_JWT_SECRET: secret } = readSettings({ MESH_JWT_SECRET }, env, knownNames);
-      process.stdout.write(`${await tokenFor(requireIdentifier('USER', user), secret)}\n`);
+      process.stdout.write(`${await tokenFor(userId, claims, secret)}\n`);
     });
 }
 
-async function tokenFor(userId: string, secret: string | undefined): Promise<string> {
+async function tokenFor(
+  userId: string,
+  claims: { role?: string },
+  secret: string | undefined,
+): Promise<string> {
   if (!secret) return `dev:${userId}`;
-  return new SignJWT({})
+  return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(userId)
     .setIssuedAt()

@@ -194,6 +194,7 @@ function welcome(settings: Settings, httpPort: number, grpcPort: number): string
   const token = settings.MESH_AUTH === 'dev' ? 'dev:alice' : 'TOKEN';
   return [
     'presence-mesh is up',
+    consoleLine(settings, httpPort),
     `  WebSocket  ws://${HOST}:${httpPort}/v1/ws?access_token=${token}`,
     `  HTTP       http://${HOST}:${httpPort}/readyz`,
     `  gRPC       ${HOST}:${grpcPort}`,
@@ -204,6 +205,11 @@ function welcome(settings: Settings, httpPort: number, grpcPort: number): string
     `  ${befriend}`,
     '',
   ].join('\n');
+}
+
+function consoleLine({ MESH_AUTH: auth }: Settings, httpPort: number): string {
+  const query = auth === 'dev' ? '?user=alice' : '';
+  return `  Console    http://${HOST}:${httpPort}/${query}`;
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -13,6 +13,7 @@ import { METRICS } from '../lib/telemetry/names.ts';
 import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
 import { createDeliveries } from './deliveries.ts';
+import { createConsole } from './console.ts';
 import { createDepartures } from './departures.ts';
 import { createDoorway } from './doorway.ts';
 import { createGatewayEvents } from './events.ts';
@@ -49,6 +50,8 @@ export interface GatewayOptions extends UpstreamClients {
   /** Time for clients to leave when the gateway stops, ms; default 5,000. */
   readonly drainMs?: number;
   readonly limits?: Partial<Limits>;
+  /** Where the console's page is, ending in `/`; default: beside this code, as `npm run build` puts it. */
+  readonly consoleDir?: URL;
 }
 
 export interface Limits {
@@ -204,6 +207,7 @@ function serve(
 ): Promise<SocketServer> {
   const { clock, heartbeatIntervalMs, logger } = options;
   const rate = options.limits?.rate ?? RATE;
+  const console = createConsole({ auth: options.auth.mode }, options.consoleDir);
   const doorway = createDoorway({
     ...core,
     context: { ...core, clock, heartbeatIntervalMs, logger },
@@ -218,7 +222,7 @@ function serve(
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     onUpgrade: (request) => answerUpgrade(request, { ...core, doorway, rate, clock }),
-    onRequest: (request) => answerRequest(request, { ...core, doorway, clock }),
+    onRequest: (request) => answerRequest(request, { ...core, doorway, console, clock }),
   });
 }
 

@@ -9,6 +9,8 @@ export interface Identity {
   readonly userId: string;
   /** When the token ends, ms since the epoch; a connection is closed then. Infinity: never. */
   readonly expiresAtMs: number;
+  /** May ask what others must not see: every dev token, and a JWT with the claim `role: "operator"`. */
+  readonly isOperator: boolean;
 }
 
 /** Refused; the words are for the client. */
@@ -60,7 +62,7 @@ function devAuthenticator({ host }: AuthOptions): Authenticator {
   return {
     authenticate(token) {
       if (!token.startsWith('dev:')) throw new AuthError('not a dev token: send dev:USER');
-      return { userId: requireUserId(token.slice(4)), expiresAtMs: Infinity };
+      return { userId: requireUserId(token.slice(4)), expiresAtMs: Infinity, isOperator: true };
     },
   };
 }
@@ -73,6 +75,9 @@ function requireUserId(text: string): string {
 /** Clocks of issuers are seldom exact. */
 const CLOCK_TOLERANCE_S = 5;
 
+/** Value of the claim `role`. */
+const OPERATOR = 'operator';
+
 function jwtAuthenticator(options: AuthOptions): Authenticator {
   const verify = verifier(options);
   return {
@@ -81,7 +86,8 @@ function jwtAuthenticator(options: AuthOptions): Authenticator {
         throw refusal(error);
       });
       const userId = requireUserId(payload.sub ?? '');
-      return { userId, expiresAtMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1000 };
+      const expiresAtMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1000;
+      return { userId, expiresAtMs, isOperator: payload['role'] === OPERATOR };
     },
   };
 }

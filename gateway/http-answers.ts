@@ -4,6 +4,7 @@ import type { HttpAnswer } from './socket-server.ts';
 const CODES = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
   426: 'UPGRADE_REQUIRED',

@@ -1,5 +1,7 @@
 /** Plain HTTP, by path. */
+import type { Console } from './console.ts';
 import { jsonAnswer, refusal } from './http-answers.ts';
+import { answerExplain, answerGateways } from './operator.ts';
 import { answerLookup, type RestOptions } from './rest.ts';
 import type { HttpAnswer, HttpRequest, StreamAnswer } from './socket-server.ts';
 import { answerEvents, type SseOptions } from './sse.ts';
@@ -7,6 +9,7 @@ import { answerEvents, type SseOptions } from './sse.ts';
 export const SOCKET_PATH = '/v1/ws';
 
 export interface RouteOptions extends RestOptions, SseOptions {
+  readonly console: Console;
   /** What keeps the gateway from serving, in words. */
   readonly problems: () => readonly string[];
 }
@@ -19,6 +22,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/readyz': (_request, { problems }) => readiness(problems()),
   '/v1/presence': answerLookup,
   '/v1/events': answerEvents,
+  '/v1/operator/explain': answerExplain,
+  '/v1/operator/gateways': answerGateways,
   [SOCKET_PATH]: () =>
     refusal(426, `${SOCKET_PATH} is a WebSocket: connect to ws://…${SOCKET_PATH}`, {
       upgrade: 'websocket',
@@ -26,17 +31,23 @@ const ROUTES: Readonly<Record<string, Route>> = {
 };
 
 export function answerRequest(request: HttpRequest, options: RouteOptions): Answer {
-  const route = Object.hasOwn(ROUTES, request.path) ? ROUTES[request.path] : undefined;
+  const route = routeOf(request.path, options);
   if (!route) {
     return refusal(
       404,
-      `nothing is served at ${request.path}; see ${Object.keys(ROUTES).join(', ')}`,
+      `nothing is served at ${request.path}; see /, ${Object.keys(ROUTES).join(', ')}`,
     );
   }
   if (request.method !== 'GET') {
     return refusal(405, `${request.method} ${request.path}: only GET is served`, { allow: 'GET' });
   }
   return route(request, options);
+}
+
+function routeOf(path: string, { console }: RouteOptions): Route | undefined {
+  if (Object.hasOwn(ROUTES, path)) return ROUTES[path];
+  const page = console.answer(path);
+  return page && (() => page);
 }
 
 function readiness(problems: readonly string[]): HttpAnswer {

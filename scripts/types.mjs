@@ -3,7 +3,12 @@ import { spawnSync } from 'node:child_process';
 
 const TSC = 'node_modules/typescript-native/bin/tsc';
 
-for (const project of ['tsconfig.json', 'sdk/tsconfig.json', 'examples/tsconfig.json']) {
+for (const project of [
+  'tsconfig.json',
+  'sdk/tsconfig.json',
+  'examples/tsconfig.json',
+  'console/tsconfig.json',
+]) {
   const { status } = spawnSync(process.execPath, [TSC, '-p', project, '--noEmit'], {
     stdio: 'inherit',
   });

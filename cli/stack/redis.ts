@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { probeTcp } from './probes.ts';
 import type { ServerSpec } from './server.ts';
-import { hasTool, requireTools, run, type RunContext } from './tools.ts';
+import { installByApt, requireTools, type RunContext } from './tools.ts';
 
 const SETTINGS: Readonly<Record<string, string>> = {
   bind: '127.0.0.1',
@@ -20,12 +20,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /** Any redis-server on PATH will do; without one, apt gets it if we may. */
 export async function installRedis(context: RunContext): Promise<void> {
-  if (!hasTool('redis-server') && process.getuid?.() === 0 && hasTool('apt-get')) {
-    context.say('redis: installing redis-server by apt-get');
-    const quietly = { ...context, env: { DEBIAN_FRONTEND: 'noninteractive' } };
-    await run('redis', ['apt-get', 'update', '-qq'], quietly);
-    await run('redis', ['apt-get', 'install', '-y', '-qq', 'redis-server'], quietly);
-  }
+  await installByApt('redis-server', context);
   requireTools('Redis', 'redis-server');
 }
 

@@ -11,13 +11,20 @@ const HOW_TO_GET = {
   'redis-server': 'apt-get install redis-server (or any redis-server 7 on PATH)',
   java: 'apt-get install default-jre-headless (17 or later)',
   mvn: 'apt-get install maven',
+  chromium: 'apt-get install chromium',
   go: 'see https://go.dev/dl (1.22 or later), or apt-get install golang',
 } as const;
 
 export type Tool = keyof typeof HOW_TO_GET;
 
 export function hasTool(tool: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((dir) => isExecutable(join(dir, tool)));
+  return findTool(tool) !== undefined;
+}
+
+/** Its file; undefined when it is not on PATH. */
+export function findTool(tool: string): string | undefined {
+  const dirs = (process.env['PATH'] ?? '').split(delimiter);
+  return dirs.map((dir) => join(dir, tool)).find(isExecutable);
 }
 
 /** Throws an error that names every tool that is missing and how to get it. */
@@ -26,6 +33,15 @@ export function requireTools(what: string, ...tools: Tool[]): void {
   if (missing.length === 0) return;
   const lines = missing.map((tool) => `  ${tool}: ${HOW_TO_GET[tool]}`);
   throw new Error([`${what} needs what is not on PATH:`, ...lines].join('\n'));
+}
+
+/** By apt-get, where it may; `requireTools` says how to get what is still missing. */
+export async function installByApt(tool: Tool, context: RunContext): Promise<void> {
+  if (hasTool(tool) || process.getuid?.() !== 0 || !hasTool('apt-get')) return;
+  context.say(`${tool}: installing it by apt-get`);
+  const quietly = { ...context, env: { DEBIAN_FRONTEND: 'noninteractive' } };
+  await run(tool, ['apt-get', 'update', '-qq'], quietly);
+  await run(tool, ['apt-get', 'install', '-y', '-qq', tool], quietly);
 }
 
 export interface RunContext {

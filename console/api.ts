@@ -1,0 +1,40 @@
+/** The gateway's plain HTTP, asked for as whoever came in. */
+
+/** Refused, or not answered; the words are the gateway's. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** HTTP status; 0: no answer at all. */
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface Api {
+  /** @throws ApiError */
+  get(path: string, query?: Readonly<Record<string, string>>): Promise<unknown>;
+}
+
+export function createApi(token: string): Api {
+  return {
+    get: (path, query = {}) =>
+      answerOf(`${path}?${new URLSearchParams(query).toString()}`, {
+        headers: { authorization: `Bearer ${token}` },
+      }),
+  };
+}
+
+/** @throws ApiError */
+export async function answerOf(url: string, init: RequestInit = {}): Promise<unknown> {
+  const response = await fetch(url, init).catch(() => {
+    throw new ApiError(0, 'the gateway does not answer');
+  });
+  const body: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw new ApiError(response.status, messageIn(body) ?? response.statusText);
+  return body;
+}
+
+function messageIn(body: unknown): string | undefined {
+  return (body as { error?: { message?: string } } | undefined)?.error?.message;
+}

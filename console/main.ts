@@ -1,0 +1,51 @@
+/** The console: who is there, live, for one user; and for operators, why. */
+import { systemClock as clock } from '../sdk/clock.ts';
+import type { Closing } from '../sdk/index.ts';
+import { answerOf, createApi } from './api.ts';
+import { find } from './dom.ts';
+import { hideLogin, setUpLogin, showLogin } from './login.ts';
+import { createOperator } from './operator.ts';
+import { createSessions } from './session.ts';
+
+const LOGGED_OUT = 1000;
+
+const operator = createOperator(clock);
+const sessions = createSessions({ clock, onProblem: say, onClosed: leave });
+
+function say(problem: string): void {
+  find('problem', HTMLParagraphElement).textContent = problem;
+}
+
+const sayError = (error: unknown): void =>
+  say(error instanceof Error ? error.message : String(error));
+
+let isEntering = false;
+
+/** A WebSocket does not say why it is refused, so the token is tried on a request first. */
+async function enter(token: string): Promise<void> {
+  if (isEntering) return;
+  isEntering = true;
+  say('');
+  await letIn(token).catch(sayError);
+  isEntering = false;
+}
+
+async function letIn(token: string): Promise<void> {
+  await operator.open(createApi(token));
+  hideLogin();
+  sessions.open(token);
+  find('choice', HTMLFormElement).querySelector<HTMLInputElement>('input:checked')?.focus();
+}
+
+function leave({ code, reason }: Closing): void {
+  operator.close();
+  showLogin();
+  if (code !== LOGGED_OUT) say(`Closed: ${reason} (${code})`);
+}
+
+async function start(): Promise<void> {
+  const { auth } = (await answerOf('/console/settings.json')) as { auth: 'dev' | 'jwt' };
+  setUpLogin({ auth, onToken: (token) => void enter(token) });
+}
+
+start().catch(sayError);

@@ -1,0 +1,18 @@
+// Makes the console's page, which the gateway serves, of console/: one script, no source of anything else.
+import { cpSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const FROM = 'console';
+const TO = 'dist/console';
+
+await build({
+  entryPoints: [`${FROM}/main.ts`],
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  outdir: TO,
+  logLevel: 'warning',
+});
+for (const file of ['index.html', 'style.css', 'icon.svg'])
+  cpSync(`${FROM}/${file}`, `${TO}/${file}`);
