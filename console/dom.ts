@@ -24,10 +24,10 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 export function table(
   title: string,
   headings: readonly string[],
-  rows: readonly (readonly string[])[],
+  rows: readonly (readonly Child[])[],
 ): HTMLElement {
   const head = make('tr', '', ...headings.map(columnHeading));
-  const body = rows.map((cells) => make('tr', '', ...cells.map((text) => make('td', '', text))));
+  const body = rows.map((cells) => make('tr', '', ...cells.map((cell) => make('td', '', cell))));
   const element = make('table', '', make('thead', '', head), make('tbody', '', ...body));
   element.setAttribute('aria-label', title);
   const scroll = make('div', 'scroll', element);

@@ -1,8 +1,9 @@
-/** What operators may ask: why a user is shown so, and which gateways are alive. */
+/** What operators may ask: why a user is shown so, how fast changes come, and which gateways are alive. */
 import type { Clock, Timer } from '../sdk/index.ts';
 import { ApiError, type Api } from './api.ts';
 import { find, make, table } from './dom.ts';
 import { explanationOf, type Explanation } from './explanation.ts';
+import { propagationOf, type Propagation } from './propagation.ts';
 
 const REFRESH_MS = 5000;
 const FORBIDDEN = 403;
@@ -25,9 +26,13 @@ export function createOperator(clock: Clock): Operator {
   let timer: Timer | undefined;
 
   const refresh = async (asked: Api): Promise<void> => {
-    const drawn = await gatewaysOf(asked).catch(problemOf);
+    const [gateways, propagation] = await Promise.all([
+      gatewaysOf(asked).catch(problemOf),
+      plotOf(asked).catch(problemOf),
+    ]);
     if (api !== asked) return;
-    find('gateways', HTMLDivElement).replaceChildren(drawn);
+    redraw('gateways', gateways);
+    redraw('propagation', propagation);
     timer = clock.after(REFRESH_MS, () => void refresh(asked));
   };
   find('explain', HTMLFormElement).addEventListener('submit', (event) => {
@@ -58,6 +63,12 @@ export function createOperator(clock: Clock): Operator {
   };
 }
 
+/** Not under the hands of whoever scrolls in it by keyboard. */
+function redraw(id: string, drawn: HTMLElement): void {
+  const place = find(id, HTMLDivElement);
+  if (!place.contains(document.activeElement)) place.replaceChildren(drawn);
+}
+
 async function mayAsk(api: Api): Promise<boolean> {
   try {
     await api.get(GATEWAYS);
@@ -72,6 +83,10 @@ async function gatewaysOf(api: Api): Promise<HTMLElement> {
   const { gateways = [] } = (await api.get(GATEWAYS)) as Gateways;
   const rows = gateways.map(({ gatewayId, remaining = '0s' }) => [gatewayId, remaining]);
   return table('Gateways alive', ['Gateway', 'Lease left'], rows);
+}
+
+async function plotOf(api: Api): Promise<HTMLElement> {
+  return propagationOf((await api.get('/v1/operator/propagation')) as Propagation);
 }
 
 async function explain(api: Api, userId: string): Promise<HTMLElement> {

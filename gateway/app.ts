@@ -24,6 +24,7 @@ import { Heartbeats } from './heartbeats.ts';
 import { createHub } from './hub.ts';
 import { InboundTopic } from './inbound-topic.ts';
 import { startProbe } from './probe.ts';
+import { createPropagationTally } from './propagation-tally.ts';
 import { answerRequest, SOCKET_PATH } from './routes.ts';
 import type { SocketServer } from './socket-server.ts';
 import { answerUpgrade } from './upgrade.ts';
@@ -135,13 +136,15 @@ function createBase(options: GatewayOptions) {
   /** Without these nobody can be let in; while the others fail, who comes in waits for them. */
   const admission = createReadiness(['marker', 'lease']);
   const servers = createReadiness(['bus', 'presence', 'graph']);
+  const propagation = createPropagationTally();
   return {
     gatewayId: gatewayIdOf(options),
     admission,
     servers,
     problems: () => [...admission.problems(), ...servers.problems()],
     upstreams: createUpstreams(options),
-    events: createGatewayEvents(options.logger),
+    propagation,
+    events: createGatewayEvents(options.logger, propagation),
     hub: createHub(options.limits?.sessionsAUser ?? SESSIONS_A_USER),
   };
 }

@@ -4,6 +4,7 @@ import { Cause } from '../gen/presence/v1/transition.ts';
 import type { Logger } from '../lib/logger.ts';
 import { counter, histogram } from '../lib/telemetry/metrics.ts';
 import { ATTRIBUTES, METRICS, STAGES, type Stage } from '../lib/telemetry/names.ts';
+import type { PropagationTally } from './propagation-tally.ts';
 
 export interface GatewayEvents {
   /** A message of fanout was handed to the sockets it is for. */
@@ -25,12 +26,14 @@ export interface DeliveryOutcome {
   readonly gone: number;
 }
 
-export function createGatewayEvents(logger: Logger): GatewayEvents {
-  return { ...createDeliveryEvents(), ...createLeaseEvents(logger) };
+export function createGatewayEvents(logger: Logger, tally: PropagationTally): GatewayEvents {
+  return { ...createDeliveryEvents(tally), ...createLeaseEvents(logger) };
 }
 
 /** Once a message, not once a socket. */
-function createDeliveryEvents(): Pick<GatewayEvents, 'delivered' | 'conflated'> {
+function createDeliveryEvents(
+  tally: PropagationTally,
+): Pick<GatewayEvents, 'delivered' | 'conflated'> {
   const propagation = histogram(METRICS.propagation);
   const deliveries = counter(METRICS.deliveries);
   const drop = counter(METRICS.drops);
@@ -42,7 +45,11 @@ function createDeliveryEvents(): Pick<GatewayEvents, 'delivered' | 'conflated'> 
       const why = nameOf.get(cause) ?? 'UNSPECIFIED';
       if (sentAt) spent(STAGES.kafka, why, receivedAtMs - sentAt.getTime());
       spent(STAGES.deliver, why, tookMs);
-      if (causedAt) spent(STAGES.total, why, receivedAtMs + tookMs - causedAt.getTime());
+      if (causedAt) {
+        const totalMs = receivedAtMs + tookMs - causedAt.getTime();
+        spent(STAGES.total, why, totalMs);
+        tally.add(totalMs);
+      }
       if (sockets > 0) deliveries(sockets, {});
       if (gone > 0) drop(gone, { [ATTRIBUTES.reason]: 'recipient_gone' });
     },

@@ -6,8 +6,13 @@ import { ListGatewaysResponse } from '../gen/registry/v1/registry_service.ts';
 import { messageOf, RpcError } from '../lib/errors.ts';
 import { messageSchema } from './descriptors.ts';
 import { jsonAnswer, refusal } from './http-answers.ts';
+import type { PropagationTally } from './propagation-tally.ts';
 import type { RestOptions } from './rest.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
+
+export interface OperatorOptions extends RestOptions {
+  readonly propagation: PropagationTally;
+}
 
 const NOT_AN_OPERATOR = 'for operators: the token needs the claim "role": "operator"';
 
@@ -26,6 +31,14 @@ export function answerGateways(request: HttpRequest, options: RestOptions): Prom
     const response = await options.upstreams.gateways();
     return toProtoJson(GATEWAYS, ListGatewaysResponse.encode(response).finish());
   });
+}
+
+/** How long changes took to this gateway's sockets. */
+export function answerPropagation(
+  request: HttpRequest,
+  options: OperatorOptions,
+): Promise<HttpAnswer> {
+  return forOperators(request, options, () => Promise.resolve(options.propagation.read()));
 }
 
 async function forOperators(

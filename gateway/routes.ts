@@ -1,14 +1,19 @@
 /** Plain HTTP, by path. */
 import type { Console } from './console.ts';
 import { jsonAnswer, refusal } from './http-answers.ts';
-import { answerExplain, answerGateways } from './operator.ts';
-import { answerLookup, type RestOptions } from './rest.ts';
+import {
+  answerExplain,
+  answerGateways,
+  answerPropagation,
+  type OperatorOptions,
+} from './operator.ts';
+import { answerLookup } from './rest.ts';
 import type { HttpAnswer, HttpRequest, StreamAnswer } from './socket-server.ts';
 import { answerEvents, type SseOptions } from './sse.ts';
 
 export const SOCKET_PATH = '/v1/ws';
 
-export interface RouteOptions extends RestOptions, SseOptions {
+export interface RouteOptions extends OperatorOptions, SseOptions {
   readonly console: Console;
   /** What keeps the gateway from serving, in words. */
   readonly problems: () => readonly string[];
@@ -24,6 +29,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/v1/events': answerEvents,
   '/v1/operator/explain': answerExplain,
   '/v1/operator/gateways': answerGateways,
+  '/v1/operator/propagation': answerPropagation,
   [SOCKET_PATH]: () =>
     refusal(426, `${SOCKET_PATH} is a WebSocket: connect to ws://…${SOCKET_PATH}`, {
       upgrade: 'websocket',

@@ -52,7 +52,8 @@ async function shoot(colorScheme) {
   await page.getByLabel('Why is a user shown').fill('bob');
   await page.keyboard.press('Enter');
   await page.getByRole('table', { name: 'Live sessions' }).waitFor();
-  await page.screenshot({ path: `docs/console-${colorScheme}.png` });
+  await page.locator('.bar').first().waitFor();
+  await page.screenshot({ path: `docs/console-${colorScheme}.png`, fullPage: true });
   for (const person of people.splice(0)) {
     person.send({ logout: {} });
     await row(page, person.userId).getByText('offline').waitFor();

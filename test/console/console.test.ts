@@ -123,9 +123,14 @@ describe('a user', () => {
 
 describe('an operator', () => {
   test('has a user explained, and sees the gateways', async () => {
+    await mesh.befriend('ann', 'bob');
+    using ann = await join(gateway, 'ann');
     using bob = await join(gateway, 'bob');
     bob.send({ setStatus: { status: 'STATUS_BUSY' } });
+    await ann.sees('bob', 'STATUS_BUSY');
     await using visitor = await visit(browser, gateway, '/?user=root');
+    await visitor.page.getByText(/\d changes? since this gateway started: half within/).waitFor();
+    await visitor.page.locator('.bar').first().waitFor();
     const { page } = visitor;
     await page.getByRole('cell', { name: gateway.gatewayId }).waitFor();
     await page.getByLabel('Why is a user shown').fill('bob');
@@ -134,6 +139,7 @@ describe('an operator', () => {
       await page.getByText('bob: BUSY by choice, with 1 live session').waitFor({ timeout: 500 });
     });
     await page.getByRole('table', { name: 'Live sessions' }).waitFor();
+    await page.getByRole('region', { name: 'Gateways alive' }).waitFor();
     await page.getByLabel('Why is a user shown').fill('no user id');
     await page.keyboard.press('Enter');
     await page.getByText('an id is 1 to 128 of').waitFor();

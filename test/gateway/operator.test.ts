@@ -57,17 +57,42 @@ test('the gateways alive are listed', async () => {
   ]);
 });
 
+test('a change is counted by the time it took to be delivered', async () => {
+  interface Reading {
+    readonly boundsSeconds: readonly number[];
+    readonly counts: readonly number[];
+  }
+  const read = async () => (await ask(dev, 'propagation', 'dev:root')).body as Reading;
+  const totalOf = ({ counts }: Reading): number => counts.reduce((sum, count) => sum + count, 0);
+  const before = totalOf(await read());
+  await mesh.befriend('ann', 'ben');
+  using ann = await join(dev, 'ann');
+  using ben = await join(dev, 'ben');
+  await ann.sees('ben', 'STATUS_ONLINE');
+  ben.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await ann.sees('ben', 'STATUS_BUSY');
+  const after = await read();
+  expect(totalOf(after)).toBeGreaterThanOrEqual(before + 2);
+  expect(after.counts).toHaveLength(after.boundsSeconds.length + 1);
+});
+
 test('a bad user id is named, with what would be right', async () => {
   const { status, body } = await ask(dev, 'explain?user_id=a%20b', 'dev:root');
   const message = 'user_id: "a b" is no id; an id is 1 to 128 of A-Z a-z 0-9 _ . : @ -';
   expect([status, body]).toEqual([400, { error: { code: 'INVALID_ARGUMENT', message } }]);
 });
 
-test.each(['explain?user_id=bob', 'gateways'])('%s is for operators only', async (path) => {
-  expect((await ask(signed, path)).status).toBe(401);
-  const refused = await ask(signed, path, await tokenFor({}));
-  const message = 'for operators: the token needs the claim "role": "operator"';
-  expect(refused).toEqual({ status: 403, body: { error: { code: 'PERMISSION_DENIED', message } } });
-  expect((await ask(signed, path, await tokenFor({ role: 'user' }))).status).toBe(403);
-  expect((await ask(signed, path, await tokenFor({ role: 'operator' }))).status).toBe(200);
-});
+test.each(['explain?user_id=bob', 'gateways', 'propagation'])(
+  '%s is for operators only',
+  async (path) => {
+    expect((await ask(signed, path)).status).toBe(401);
+    const refused = await ask(signed, path, await tokenFor({}));
+    const message = 'for operators: the token needs the claim "role": "operator"';
+    expect(refused).toEqual({
+      status: 403,
+      body: { error: { code: 'PERMISSION_DENIED', message } },
+    });
+    expect((await ask(signed, path, await tokenFor({ role: 'user' }))).status).toBe(403);
+    expect((await ask(signed, path, await tokenFor({ role: 'operator' }))).status).toBe(200);
+  },
+);
