@@ -20,7 +20,7 @@ export function propagationOf({ boundsSeconds, counts }: Propagation): HTMLEleme
     'div',
     '',
     make('p', '', summaryOf({ boundsSeconds, counts }, total)),
-    table('Changes by the time they took', ['Took', 'Changes', ''], rows),
+    table('Changes by the time they took', ['Took', 'Changes', 'Share of the most'], rows),
   );
 }
 

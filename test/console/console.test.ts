@@ -188,12 +188,17 @@ describe('the page', () => {
 
   test.each(['dark', 'light'] as const)('has nothing axe objects to, %s', async (colorScheme) => {
     await mesh.befriend('alice', 'bob');
+    await mesh.befriend('ann', 'bob');
+    using ann = await join(gateway, 'ann');
+    using bob = await join(gateway, 'bob');
+    await ann.sees(bob.userId, 'STATUS_ONLINE');
     await using visitor = await visit(browser, gateway, '/?user=alice', { colorScheme });
     const { page } = visitor;
     await row(page, 'bob').waitFor();
     await page.getByLabel('Why is a user shown').fill('alice');
     await page.keyboard.press('Enter');
     await page.getByRole('table', { name: 'Live sessions' }).waitFor();
+    await page.locator('.bar').first().waitFor();
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
     expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);

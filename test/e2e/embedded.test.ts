@@ -51,6 +51,15 @@ test('friends see each other come, be busy, and go after the grace', async () =>
   expect(alice.gaps).toBe(0);
 });
 
+test('the console is served, whole', async () => {
+  const get = (path: string) =>
+    fetch(`http://${mesh.address}${path}`, { headers: { connection: 'close' } });
+  const page = await (await get('/')).text();
+  const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(files.sort()).toEqual(['/console/icon.svg', '/console/main.js', '/console/style.css']);
+  for (const file of files) expect([file, (await get(file)).status]).toEqual([file, 200]);
+});
+
 test('a client whose connection is cut goes after the grace too', async () => {
   await befriend('carol', 'dave');
   using carol = await connect(mesh.address, 'carol', { heartbeatMs: 300 });
