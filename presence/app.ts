@@ -89,9 +89,12 @@ async function checkSettings(
     await store.checkSettings();
     readiness.set('redis settings', undefined);
   };
+  let logged: string | undefined;
   const onFailure = (error: unknown): void => {
-    logger.error(messageOf(error));
-    readiness.set('redis settings', messageOf(error));
+    const problem = messageOf(error);
+    if (problem !== logged) logger.error(problem);
+    logged = problem;
+    readiness.set('redis settings', problem);
   };
   await retry(check, { clock, signal, backoff: SETTINGS_BACKOFF, onFailure }).catch(
     () => undefined,

@@ -160,9 +160,15 @@ function asRpcError(error: unknown, target: string): RpcError {
   if (error instanceof RpcError) return error;
   const { code, details } = error as Partial<ServiceError>;
   if (code === undefined) return new RpcError(status.UNKNOWN, `${target}: ${String(error)}`);
-  return new RpcError(code, isOwnWords(code) ? `${target}: ${details ?? ''}` : (details ?? ''), {
-    cause: error,
-  });
+  const words = isOwnWords(code) ? `${target}: ${plain(details ?? '')}` : (details ?? '');
+  return new RpcError(code, words, { cause: error });
+}
+
+/** What grpc-js says of a connection that failed, without its wrapping. */
+function plain(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note: ?$/, '');
 }
 
 const isOwnWords = (code: status): boolean =>

@@ -65,7 +65,9 @@ test('when none answers the error names the service and where it was looked for'
     .catch((e: unknown) => e);
   expect(failure).toBeInstanceOf(RpcError);
   expect((failure as RpcError).code).toBe(status.UNAVAILABLE);
-  expect((failure as RpcError).message).toContain('health at 127.0.0.1:1');
+  expect((failure as RpcError).message).toMatch(
+    /^health at 127\.0\.0\.1:1: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+  );
 });
 
 test('what nobody expected says nothing of its inside', async () => {
