@@ -9,7 +9,7 @@ import { beginTrace, type Step } from '../lib/telemetry/spans.ts';
 import type { SessionKey } from './upstreams.ts';
 
 /** What presence is told of. */
-export type ClientEvent = 'open' | 'status' | 'activity' | 'close';
+export type ClientEvent = 'open' | 'choose' | 'activity' | 'close';
 
 /** Something a client did, on its way to presence. */
 export interface Received {

@@ -41,7 +41,7 @@ export class StatusChanges {
   choose(status: Status): void {
     const { lease, upstreams, trace, clock, onRefused } = this.#options;
     const atMs = clock.monotonic();
-    const received = trace.receive('status', atMs);
+    const received = trace.receive('choose', atMs);
     this.#enqueue(async () => {
       await upstreams.choose(lease.userId, status, received);
       this.#choice = { status, atMs };

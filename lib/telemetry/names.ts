@@ -27,7 +27,7 @@ export const ATTRIBUTES = {
   user: 'presence.user.id',
   session: 'presence.session.id',
   gateway: 'presence.gateway.id',
-  /** What a client did: open, status, activity or close. */
+  /** What was done: open, choose, activity, close or announce. */
   event: 'presence.event',
   /** Why a status changed: OPENED, CHOSEN, ACTIVITY, EXPIRED, CLOSED, LOGOUT or ANNOUNCED. */
   cause: 'presence.cause',

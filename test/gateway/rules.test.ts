@@ -131,19 +131,19 @@ describe('trace context', () => {
     expect(await settingsOf(traced.receive('open'))).toMatchObject({ traceparent: given });
     const untraced = new ClientTrace({ session, brought: '', clock });
     const first = await settingsOf(untraced.receive('open'));
-    const second = await settingsOf(untraced.receive('status'));
+    const second = await settingsOf(untraced.receive('choose'));
     expect(first.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(second.traceparent).not.toBe(first.traceparent);
   });
 
   test('comes with the age of what was done', async () => {
-    const received = new ClientTrace({ session, brought: '', clock }).receive('status');
+    const received = new ClientTrace({ session, brought: '', clock }).receive('choose');
     clock.advance(40);
     expect(await settingsOf(received)).toMatchObject({ headers: { 'cause-age-ms': '40' } });
   });
 
   test('an act that presence refuses is refused', async () => {
-    const received = new ClientTrace({ session, brought: '', clock }).receive('status');
+    const received = new ClientTrace({ session, brought: '', clock }).receive('choose');
     await expect(received.tell(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 });
