@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { CallSettings } from '../lib/grpc/client.ts';
 import { ATTRIBUTES, SPANS } from '../lib/telemetry/names.ts';
 import { beginTrace, type Step } from '../lib/telemetry/spans.ts';
-import type { SessionKey } from './upstreams.ts';
+import type { SessionKey } from './session-key.ts';
 
 /** What presence is told of. */
 export type ClientEvent = 'open' | 'choose' | 'activity' | 'close';

@@ -4,7 +4,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import type { Received } from './client-trace.ts';
-import type { SessionKey, Upstreams } from './upstreams.ts';
+import type { SessionKey } from './session-key.ts';
+import type { Upstreams } from './upstreams.ts';
 
 export interface DeparturesOptions {
   readonly upstreams: Upstreams;

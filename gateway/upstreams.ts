@@ -17,16 +17,12 @@ import { durationMs } from '../lib/durations.ts';
 import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
 import { createLimiter } from './limiter.ts';
+import type { SessionKey } from './session-key.ts';
 
 export interface UpstreamClients {
   readonly presence: ClientPool<PresenceServiceClient>;
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
   readonly graph: ClientPool<GraphServiceClient>;
-}
-
-export interface SessionKey {
-  readonly userId: string;
-  readonly sessionId: string;
 }
 
 export interface PresenceReading {

@@ -1,0 +1,5 @@
+/** Which session, of whom. */
+export interface SessionKey {
+  readonly userId: string;
+  readonly sessionId: string;
+}
