@@ -9,8 +9,9 @@ import { propagation } from './propagation.ts';
 import type { Benchmark } from './support/benchmark.ts';
 import { describeLoad, describeMachine, formatTable } from './support/report.ts';
 import type { Result } from './support/result.ts';
+import { tracing } from './tracing.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats];
+const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats, tracing];
 const EXIT_USAGE = 2;
 
 interface Options {

@@ -18,6 +18,8 @@ export async function startTelemetry(env: Environment, part: string): Promise<vo
     ...(metrics ? {} : { metricReaders: [] }),
     logRecordProcessors: [],
     instrumentations: [],
+    // Each step is handed its parent. The SDK's own manager would make Node track every promise, at a high price.
+    contextManager: null,
   });
   sdk.start();
   stop = () => sdk.shutdown();
