@@ -3,6 +3,7 @@
  * is loaded and nothing sent. Telemetry is of the process: the API keeps it, and so does this.
  */
 import { serviceNameOf, signalsOf, type Environment } from './config.ts';
+import { noContext } from './no-context.ts';
 
 let stop: (() => Promise<void>) | undefined;
 
@@ -18,8 +19,7 @@ export async function startTelemetry(env: Environment, part: string): Promise<vo
     ...(metrics ? {} : { metricReaders: [] }),
     logRecordProcessors: [],
     instrumentations: [],
-    // Each step is handed its parent. The SDK's own manager would make Node track every promise, at a high price.
-    contextManager: null,
+    contextManager: noContext,
   });
   sdk.start();
   stop = () => sdk.shutdown();
