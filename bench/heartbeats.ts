@@ -31,7 +31,9 @@ import {
   cpuPerEvent,
   measureIdle,
   measureRounds,
+  othersOf,
   sumOf,
+  type Cost,
   type Idle,
   type Round,
 } from './support/rounds.ts';
@@ -69,7 +71,7 @@ async function run(context: BenchmarkContext): Promise<readonly Result[]> {
   return report({ set, bare, acking, literal, ...mesh });
 }
 
-async function measureSet({ clock, say }: BenchmarkContext): Promise<readonly Round[]> {
+async function measureSet({ clock, say }: BenchmarkContext): Promise<readonly Cost[]> {
   say('redis-benchmark -P 64, SET … EX 30');
   await using redis = await startRedis();
   const [pid] = redis.pids();
@@ -92,7 +94,7 @@ async function measureBare(
   const port = await server.call('serve', { kind });
   await connect(load, [port], HEARTBEAT_INTERVAL_MS, true);
   const count = (): Promise<number> => server.call('frames', undefined);
-  return await measure(context, { gateway: [server.pid] }, count);
+  return await measure(context, load, { gateway: [server.pid] }, count);
 }
 
 async function measureLiteral(context: BenchmarkContext): Promise<readonly Round[]> {
@@ -104,7 +106,7 @@ async function measureLiteral(context: BenchmarkContext): Promise<readonly Round
   const port = await gateway.call('serve', await presence.call('serve', redis.url));
   await connect(load, [port], LITERAL_HEARTBEAT_INTERVAL_MS, false);
   const parts = { gateway: [gateway.pid], presence: [presence.pid], redis: redis.pids() };
-  const rounds = await measure(context, parts, () => presence.call('beats', undefined));
+  const rounds = await measure(context, load, parts, () => presence.call('beats', undefined));
   const failures = await gateway.call('failures', undefined);
   if (failures > 0) throw new Error(`${failures} calls of the literal path failed`);
   return rounds;
@@ -136,7 +138,7 @@ async function measureMesh(context: BenchmarkContext): Promise<Mesh> {
   const count = async (): Promise<number> => (await load.call('counts', undefined)).acks;
   const refreshes = (): Promise<number> => countCalls(stack.redisUrl, 'set');
   const before = { beats: await count(), refreshes: await refreshes() };
-  const rounds = await measure(context, parts, count);
+  const rounds = await measure(context, load, parts, count);
   const beats = (await count()) - before.beats;
   const beatsARefresh = beats / ((await refreshes()) - before.refreshes);
   requireNatural(beatsARefresh);
@@ -163,11 +165,12 @@ function connect(
 
 async function measure(
   { clock }: BenchmarkContext,
+  { pid: loadPid }: Remote<HeartbeatLoad>,
   parts: Parts,
   count: () => Promise<number>,
 ): Promise<readonly Round[]> {
   await clock.sleep(WARM_UP_MS);
-  return measureRounds({ clock, parts, count, rounds: ROUNDS, roundMs: ROUND_MS });
+  return measureRounds({ clock, parts, loadPid, count, rounds: ROUNDS, roundMs: ROUND_MS });
 }
 
 /** With gateways too busy to refresh in time beats would look cheap. */
@@ -233,6 +236,7 @@ function report({
     ),
     result('bare.acking', `${unit}; bare`, acking, bare),
     ...PARTS.map((part) => result(`literal.${part}`, unit, theirs[part])),
+    result('strangers', 'cores used by other work', othersOf(rounds)),
     ...PARTS.map((part) => result(`idle.${part}`, '% of a core', [100 * (idle[part] ?? 0)])),
   ];
 }

@@ -28,6 +28,7 @@ import {
   cpuPerEvent,
   measureIdle,
   measureRounds,
+  othersOf,
   sumOf,
   type Idle,
   type Round,
@@ -135,7 +136,8 @@ async function measureTimedRounds(
   await load.call('takeLatencies', undefined);
   const count = (): Promise<number> => load.call('delivered', undefined);
   for (let i = 0; i < ROUNDS; i++) {
-    const [round] = await measureRounds({ clock, parts, count, rounds: 1, roundMs: ROUND_MS });
+    const once = { clock, parts, loadPid: load.pid, count, rounds: 1, roundMs: ROUND_MS };
+    const [round] = await measureRounds(once);
     rounds.push({ ...round!, latencies: await load.call('takeLatencies', undefined) });
   }
   return rounds;
@@ -182,6 +184,11 @@ function report(mesh: Measured, bare: Measured): readonly Result[] {
     ...parts.map((part) =>
       result(`idle.${part}`, { unit: '% of a core', samples: [100 * mesh.idle[part]!] }),
     ),
+    result('strangers', {
+      unit: 'cores used by other work',
+      samples: othersOf(mesh.rounds),
+      baseline: othersOf(bare.rounds),
+    }),
     result('opening', {
       unit: 'ms for all sockets with their snapshots',
       samples: [mesh.connectMs],

@@ -26,6 +26,16 @@ export function cpuMsOf(pid: number): number {
   return parseStat(readStat(pid)) * MS_A_TICK;
 }
 
+/** CPU time of the whole machine, whoever used it; not what the hypervisor took. */
+export function machineCpuMs(): number {
+  const [first = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = first
+    .replace(/^cpu +/, '')
+    .split(' ')
+    .map(Number);
+  return (user + nice + system + irq + softIrq) * MS_A_TICK;
+}
+
 function readStat(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'latin1');

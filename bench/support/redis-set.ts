@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../lib/clock.ts';
 import { readCpu } from './process-cpu.ts';
-import type { Round } from './rounds.ts';
+import type { Cost } from './rounds.ts';
 
 export interface RedisSetOptions {
   readonly clock: Clock;
@@ -17,14 +17,14 @@ export interface RedisSetOptions {
 const REQUESTS = 1_000_000;
 
 /** One round of warming up and then `rounds` of them; the only part is `redis`. */
-export async function measureRedisSet(options: RedisSetOptions): Promise<readonly Round[]> {
-  const rounds: Round[] = [];
+export async function measureRedisSet(options: RedisSetOptions): Promise<readonly Cost[]> {
+  const rounds: Cost[] = [];
   await measureOnce(options);
   for (let i = 0; i < options.rounds; i++) rounds.push(await measureOnce(options));
   return rounds;
 }
 
-async function measureOnce({ clock, port, pid, users }: RedisSetOptions): Promise<Round> {
+async function measureOnce({ clock, port, pid, users }: RedisSetOptions): Promise<Cost> {
   const parts = { redis: [pid] };
   const before = { cpu: readCpu(parts), at: clock.monotonic() };
   await runBenchmark(port, users);
