@@ -36,8 +36,6 @@ export interface Mesh extends AsyncDisposable {
   readonly gateways: readonly MeshPart[];
 }
 
-/** As the first line of bin/mesh.js has it. */
-const YOUNG_GENERATION = '--max-semi-space-size=32';
 const MESH = join(packageRoot(), 'bin', 'mesh.js');
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
@@ -91,7 +89,7 @@ export async function startEmbedded(
     single(dir, address, [httpPort, grpcPort], {
       name: 'up',
       command: globalThis.process.execPath,
-      args: [YOUNG_GENERATION, MESH, 'up'],
+      args: [MESH, 'up'],
       env,
       probe: () => ready(address),
     }),
@@ -142,7 +140,7 @@ function describePart(
   const process: ProcessSpec = {
     name: part,
     command: globalThis.process.execPath,
-    args: [YOUNG_GENERATION, MESH, part],
+    args: [MESH, part],
     env: {
       ...env,
       [isGrpc ? 'MESH_GRPC_PORT' : 'MESH_HTTP_PORT']: String(port),
