@@ -1,6 +1,8 @@
 /** Whoever may not be seen is not to be told from somebody who is not there: the same script, with and without them. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import { Status } from '../../gen/presence/v1/presence.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
@@ -101,13 +103,16 @@ async function live({ mesh }: Pick<World, 'mesh'>): Promise<void> {
   await subject.whenClosed();
 }
 
-/** Chosen before anybody looks, by a session that has ended. */
+/** Chosen before anybody looks. */
 async function chooseInvisible({ mesh }: Pick<World, 'mesh'>): Promise<void> {
-  const subject = await connect(mesh.address, 'subject');
-  subject.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
-  await clock.sleep(50);
-  subject.send({ logout: {} });
-  await subject.whenClosed();
+  using presence = createClientPool({
+    service: PresenceServiceClient,
+    name: 'presence',
+    addresses: [mesh.grpcAddress],
+    clock,
+  });
+  const change = { $case: 'chosen', value: Status.STATUS_INVISIBLE } as const;
+  await presence.unary((client) => client.setStatus, { userId: 'subject', change });
 }
 
 test('an invisible user who lives gives the viewer the frames of one who does not', async () => {
