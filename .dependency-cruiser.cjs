@@ -84,6 +84,13 @@ module.exports = {
       to: { path: 'node_modules/' },
     },
     {
+      name: 'examples-use-what-users-have',
+      comment: 'The contracts, and the client for pages.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { pathNot: '^(examples|gen|sdk)/|node_modules/|^node:', dependencyTypesNot: ['core'] },
+    },
+    {
       name: 'sdk-is-for-pages',
       severity: 'error',
       from: { pathNot: '^(sdk|examples|console|test/sdk)/' },
