@@ -1,9 +1,10 @@
-/** What operators may ask: why a user is shown so, how fast changes come, and which gateways are alive. */
+/** What operators may ask: why a user is shown so, how fast changes come, which gateways are alive, and who has the shards. */
 import type { Clock, Timer } from '../sdk/index.ts';
 import { ApiError, type Api } from './api.ts';
 import { find, make, table } from './dom.ts';
 import { explanationOf, type Explanation } from './explanation.ts';
 import { propagationOf, type Propagation } from './propagation.ts';
+import { shardsOf, type Shard } from './shards.ts';
 
 const REFRESH_MS = 5000;
 const FORBIDDEN = 403;
@@ -26,12 +27,14 @@ export function createOperator(clock: Clock): Operator {
   let timer: Timer | undefined;
 
   const refresh = async (asked: Api): Promise<void> => {
-    const [gateways, propagation] = await Promise.all([
+    const [gateways, shards, propagation] = await Promise.all([
       gatewaysOf(asked).catch(problemOf),
+      tableOfShards(asked).catch(problemOf),
       plotOf(asked).catch(problemOf),
     ]);
     if (api !== asked) return;
     redraw('gateways', gateways);
+    redraw('shards', shards);
     redraw('propagation', propagation);
     timer = clock.after(REFRESH_MS, () => void refresh(asked));
   };
@@ -83,6 +86,11 @@ async function gatewaysOf(api: Api): Promise<HTMLElement> {
   const { gateways = [] } = (await api.get(GATEWAYS)) as Gateways;
   const rows = gateways.map(({ gatewayId, remaining = '0s' }) => [gatewayId, remaining]);
   return table('Gateways alive', ['Gateway', 'Lease left'], rows);
+}
+
+async function tableOfShards(api: Api): Promise<HTMLElement> {
+  const { shards = [] } = (await api.get('/v1/operator/shards')) as { shards?: readonly Shard[] };
+  return shardsOf(shards);
 }
 
 async function plotOf(api: Api): Promise<HTMLElement> {

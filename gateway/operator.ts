@@ -2,7 +2,7 @@
 import { create, fromBinary, toJson } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { ExplainPresenceResponse } from '../gen/presence/v1/presence_service.ts';
-import { ListGatewaysResponse } from '../gen/registry/v1/registry_service.ts';
+import { ListGatewaysResponse, ListShardsResponse } from '../gen/registry/v1/registry_service.ts';
 import { messageOf, RpcError } from '../lib/errors.ts';
 import { messageSchema } from './descriptors.ts';
 import { jsonAnswer, refusal } from './http-answers.ts';
@@ -33,6 +33,14 @@ export function answerGateways(request: HttpRequest, options: RestOptions): Prom
   });
 }
 
+/** The shards: who has them, and what waits there. */
+export function answerShards(request: HttpRequest, options: RestOptions): Promise<HttpAnswer> {
+  return forOperators(request, options, async () => {
+    const response = await options.upstreams.shards();
+    return toProtoJson(SHARDS, ListShardsResponse.encode(response).finish());
+  });
+}
+
 /** How long changes took to this gateway's sockets. */
 export function answerPropagation(
   request: HttpRequest,
@@ -59,6 +67,7 @@ async function forOperators(
 
 const EXPLANATION = messageSchema('presence.v1.ExplainPresenceResponse');
 const GATEWAYS = messageSchema('registry.v1.ListGatewaysResponse');
+const SHARDS = messageSchema('registry.v1.ListShardsResponse');
 
 function toProtoJson(schema: typeof EXPLANATION, bytes: Uint8Array): unknown {
   return toJson(schema, bytes.length > 0 ? fromBinary(schema, bytes) : create(schema));

@@ -5,6 +5,7 @@ import {
   answerExplain,
   answerGateways,
   answerPropagation,
+  answerShards,
   type OperatorOptions,
 } from './operator.ts';
 import { answerLookup } from './rest.ts';
@@ -30,6 +31,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/v1/operator/explain': answerExplain,
   '/v1/operator/gateways': answerGateways,
   '/v1/operator/propagation': answerPropagation,
+  '/v1/operator/shards': answerShards,
   [SOCKET_PATH]: () =>
     refusal(426, `${SOCKET_PATH} is a WebSocket: connect to ws://…${SOCKET_PATH}`, {
       upgrade: 'websocket',

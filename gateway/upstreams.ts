@@ -10,6 +10,7 @@ import type {
   CloseReason,
   ConnectionRegistryServiceClient,
   ListGatewaysResponse,
+  ListShardsResponse,
   RegisterSessionRequest,
   RegisterSessionResponse,
 } from '../gen/registry/v1/registry_service.ts';
@@ -54,6 +55,7 @@ export interface Upstreams {
   /** For operators. */
   explain(userId: string): Promise<ExplainPresenceResponse>;
   gateways(): Promise<ListGatewaysResponse>;
+  shards(): Promise<ListShardsResponse>;
 }
 
 /** Calls at a time for sessions that open, and as many for those that close. */
@@ -93,6 +95,7 @@ export function createUpstreams({ presence, registry, graph }: UpstreamClients):
     presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
     explain: (userId) => presence.unary((client) => client.explainPresence, { userId }),
     gateways: () => registry.unary((client) => client.listGateways, {}),
+    shards: () => registry.unary((client) => client.listShards, {}),
   };
 }
 

@@ -136,6 +136,7 @@ function registryService(options: PresenceOptions, readiness: Readiness): Mounte
     listSessions: unary(logger, (request) => registryHandlers.listSessions(registry, request)),
     keepGateway: unary(logger, (request) => registryHandlers.keepGateway(registry, request)),
     listGateways: unary(logger, () => registryHandlers.listGateways(registry)),
+    listShards: unary(logger, () => registryHandlers.listShards(registry)),
   };
   const name = 'registry.v1.ConnectionRegistryService';
   return { name, definition: ConnectionRegistryServiceService, implementation, readiness };

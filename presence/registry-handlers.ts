@@ -6,6 +6,7 @@ import {
   type KeepGatewayRequest,
   type KeepGatewayResponse,
   type ListGatewaysResponse,
+  type ListShardsResponse,
   type ListSessionsRequest,
   type ListSessionsResponse,
   type LookupRoutesRequest,
@@ -13,12 +14,18 @@ import {
   type RegisterSessionRequest,
   type RegisterSessionResponse,
   type Session,
+  type Shard,
 } from '../gen/registry/v1/registry_service.ts';
 import { toDuration } from '../lib/durations.ts';
 import { invalidArgument } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
-import type { Change, PresenceStore, SessionRecord } from '../store/presence-store.ts';
+import type {
+  Change,
+  PresenceStore,
+  SessionRecord,
+  ShardInspection,
+} from '../store/presence-store.ts';
 import { MAX_BATCH } from './presence-handlers.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
@@ -149,6 +156,24 @@ export async function listGateways({ store }: Registry): Promise<ListGatewaysRes
       gatewayId: id,
       remaining: toDuration(remainingMs),
     })),
+  };
+}
+
+export async function listShards({ store }: Registry): Promise<ListShardsResponse> {
+  const numbers = Array.from({ length: store.shardCount }, (_, shard) => shard);
+  const inspections = await Promise.all(numbers.map((shard) => store.inspectShard(shard)));
+  return { shards: inspections.map(toShard) };
+}
+
+function toShard({ owner, ...seen }: ShardInspection, shard: number): Shard {
+  return {
+    shard,
+    ownerWorkerId: owner?.id ?? '',
+    ownerRemaining: owner && toDuration(owner.remainingMs),
+    users: seen.users,
+    outboxLength: BigInt(seen.outboxLength),
+    floor: BigInt(seen.floor),
+    holdRemaining: toDuration(seen.holdMs),
   };
 }
 

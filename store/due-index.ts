@@ -13,6 +13,10 @@ export class DueIndex {
   /** Off the heap because their time has come; here until set anew or deleted. */
   readonly #due = new Map<string, Entry>();
 
+  get size(): number {
+    return this.#current.size;
+  }
+
   set(userId: string, atMs: number): void {
     const entry = this.#current.get(userId);
     if (entry?.atMs === atMs) return;

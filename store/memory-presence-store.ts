@@ -68,6 +68,7 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
     fence: settling((shard, { truncate }) => shardAt(shard).fence(truncate)),
     routes: settling((userIds) => userIds.map((userId) => shardFor(userId).gatewayIds(userId))),
     inspect: settling((userId) => shardFor(userId).inspect(userId)),
+    inspectShard: settling((shard) => shardAt(shard).inspectShard()),
     keepLease: settling((kind, id, ttlMs) => leases.keep(kind, id, ttlMs)),
     listLeases: settling((kind) => leases.list(kind)),
     listen: settling((listener) => {

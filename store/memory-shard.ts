@@ -13,6 +13,7 @@ import type {
   Inspection,
   OutboxEntry,
   SessionRecord,
+  ShardInspection,
   ShardState,
   SweepReply,
   SweepRequest,
@@ -128,6 +129,17 @@ export class MemoryShard {
       settled: settledOf(userId, user, at.floor),
       ...{ chosen, chosenAtMs, graphRevision, log: [...log] },
       sessions: sessionRecords(user, at),
+    };
+  }
+
+  inspectShard(): ShardInspection {
+    const owner = this.#owner;
+    const remainingMs = (owner?.untilMs ?? 0) - this.#options.clock.now();
+    return {
+      ...this.state(),
+      owner: owner && remainingMs >= 0 ? { id: owner.name, remainingMs } : undefined,
+      users: this.#due.size,
+      outboxLength: this.#outbox.size,
     };
   }
 

@@ -202,6 +202,15 @@ export interface Inspection extends ShardState {
   readonly outboxLength: number;
 }
 
+/** One shard, for operators. */
+export interface ShardInspection extends ShardState {
+  /** The worker that has it, and for how long yet, ms; undefined while nobody has. */
+  readonly owner: Lease | undefined;
+  /** Users with a live session. */
+  readonly users: number;
+  readonly outboxLength: number;
+}
+
 export interface Lease {
   readonly id: string;
   readonly remainingMs: number;
@@ -238,6 +247,7 @@ export interface PresenceStore extends AsyncDisposable {
   /** Gateways with a live, not closing session of each user, in order; [] for none. Any shards. */
   routes(userIds: readonly string[]): Promise<readonly (readonly string[])[]>;
   inspect(userId: string): Promise<Inspection>;
+  inspectShard(shard: number): Promise<ShardInspection>;
 
   /** Takes or renews a lease; 0 gives it back. Returns the remaining ms. */
   keepLease(kind: LeaseKind, id: string, ttlMs: number): Promise<number>;

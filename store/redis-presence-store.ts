@@ -99,6 +99,11 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       const raw = await run(scripts.inspect, { keys: [meta, outbox, state(userId)], args: [] });
       return replies.inspectionOf(userId, shard, raw);
     },
+    inspectShard: async (shard) => {
+      const { meta, deadlines, outbox } = keysAt(shard);
+      const call = { keys: [meta, deadlines, outbox], args: [] };
+      return replies.shardInspectionOf(await run(scripts.inspectShard, call));
+    },
     keepLease: (kind, id, ttlMs) =>
       run(scripts.keepLease, { keys: [leasesKey(kind)], args: [id, ttlMs] }),
     listLeases: async (kind) =>

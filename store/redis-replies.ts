@@ -9,11 +9,13 @@ import type {
   OutboxEntry,
   SessionRecord,
   Settled,
+  ShardInspection,
   SweepReply,
 } from './presence-store.ts';
 import type {
   ChangeRaw,
   InspectRaw,
+  InspectShardRaw,
   LeasesRaw,
   LookupRaw,
   StreamEntryRaw,
@@ -82,6 +84,12 @@ export function inspectionOf(userId: string, shard: number, raw: InspectRaw): In
     sessions: sessionsOf(fields, nowMs, holdMs > 0),
     log: logOf(fields),
   };
+}
+
+export function shardInspectionOf(raw: InspectShardRaw): ShardInspection {
+  const [floor, holdMs, id, remainingMs, users, outboxLength] = raw;
+  const owner = id === '' ? undefined : { id, remainingMs };
+  return { floor, holdMs, owner, users, outboxLength };
 }
 
 export function leasesOf([nowMs, flat]: LeasesRaw): Lease[] {

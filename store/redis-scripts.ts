@@ -30,6 +30,13 @@ export type SweepRaw =
     ];
 export type LookupRaw = [...ShardRaw, ...(string | number)[]];
 export type InspectRaw = [...ShardRaw, nowMs: number, outboxLength: number, state: string[]];
+export type InspectShardRaw = [
+  ...ShardRaw,
+  owner: string,
+  ownerLeftMs: number,
+  users: number,
+  outboxLength: number,
+];
 export type LeasesRaw = [nowMs: number, leases: string[]];
 
 /** @param holdMs how long a fence holds. */
@@ -54,6 +61,7 @@ export function readScripts(holdMs: number) {
     ack: read<number>('ack'),
     fence: read<ShardRaw>('fence', 'common'),
     inspect: read<InspectRaw>('inspect', 'common'),
+    inspectShard: read<InspectShardRaw>('inspect-shard', 'common'),
     keepLease: read<number>('keep-lease', 'common'),
     listLeases: read<LeasesRaw>('list-leases', 'common'),
   };

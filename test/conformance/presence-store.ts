@@ -325,6 +325,27 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       await ask('one', 0);
     });
 
+    test('a shard tells who has it, who is there and what waits', async () => {
+      const userId = newUser();
+      const shard = store().shardOf(userId);
+      await sweep(store(), shard);
+      const before = await store().inspectShard(shard);
+      expect(before).toMatchObject({ floor: (await store().lookup(shard, [])).floor, holdMs: 0 });
+      expect(before.owner).toMatchObject({ id: 'test' });
+      expect(before.owner!.remainingMs).toBeGreaterThan(5_000);
+      await store().change(open(userId));
+      await store().change(choose(userId, 'BUSY'));
+      const { users, outboxLength } = await store().inspectShard(shard);
+      expect([users - before.users, outboxLength - before.outboxLength]).toEqual([1, 2]);
+      await store().change(close(userId, `${userId}/1`, 0));
+      expect((await store().inspectShard(shard)).users).toBe(before.users);
+      await store().sweep({ shard, owner: 'test', ownerTtlMs: 0, limit: 1 });
+      expect((await store().inspectShard(shard)).owner).toBeUndefined();
+      await store().sweep({ shard, owner: 'test', ownerTtlMs: 1, limit: 1 });
+      await eventually(async () => (await store().inspectShard(shard)).owner === undefined);
+      await expect(store().inspectShard(4)).rejects.toThrow('shard 4 is not one of 0 to 3');
+    });
+
     test('leases live until they end or are given back', async () => {
       expect(await store().keepLease('gateways', 'gw-b', 60_000)).toBe(60_000);
       await store().keepLease('gateways', 'gw-a', 60_000);

@@ -122,7 +122,7 @@ describe('a user', () => {
 });
 
 describe('an operator', () => {
-  test('has a user explained, and sees the gateways', async () => {
+  test('has a user explained, and sees the gateways and the shards', async () => {
     await mesh.befriend('ann', 'bob');
     using ann = await join(gateway, 'ann');
     using bob = await join(gateway, 'bob');
@@ -140,6 +140,12 @@ describe('an operator', () => {
     });
     await page.getByRole('table', { name: 'Live sessions' }).waitFor();
     await page.getByRole('region', { name: 'Gateways alive' }).waitFor();
+    const shards = page.getByRole('table', { name: 'Shards by worker' });
+    // Worker, shards, users, waiting, held; ann, bob and root are there.
+    await eventually(async () => {
+      const cells = await shards.getByRole('cell').allTextContents();
+      expect(cells).toEqual(['worker', '8: 0-7', '3', '0', 'none']);
+    });
     await page.getByLabel('Why is a user shown').fill('no user id');
     await page.keyboard.press('Enter');
     await page.getByText('an id is 1 to 128 of').waitFor();
@@ -177,13 +183,17 @@ describe('the page', () => {
     await page.keyboard.press('Enter');
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('#gateways table').waitFor();
+    await page.locator('#shards table').waitFor();
     await page.getByRole('button', { name: 'Log out' }).focus();
     const visited: unknown[] = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 5; i++) {
       await page.keyboard.press('Tab');
       visited.push(await page.evaluate(FOCUSED));
     }
-    expect(visited).toEqual(['by activity', 'explained', 'Explain', 'Gateways alive']);
+    expect(visited).toEqual([
+      ...['by activity', 'explained', 'Explain'],
+      ...['Gateways alive', 'Shards by worker'],
+    ]);
   });
 
   test.each(['dark', 'light'] as const)('has nothing axe objects to, %s', async (colorScheme) => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import type { Gateway } from '../../gateway/app.ts';
+import { eventually } from '../support/eventually.ts';
 import { addressOf, join, startInProcessMesh, type InProcessMesh } from './in-process-mesh.ts';
 
 const SECRET = 'a secret of thirty-two bytes or more';
@@ -57,6 +58,18 @@ test('the gateways alive are listed', async () => {
   ]);
 });
 
+test('every shard is listed, with its owner, its users and what waits', async () => {
+  using bob = await join(dev, 'bob');
+  const shard = mesh.store.shardOf(bob.userId);
+  await eventually(async () => {
+    const { status, body } = await ask(dev, 'shards', 'dev:root');
+    const { shards } = body as { shards: { shard?: number; outboxLength?: string }[] };
+    expect([status, shards.map((one) => one.shard ?? 0)]).toEqual([200, [0, 1, 2, 3, 4, 5, 6, 7]]);
+    expect(shards[shard]).toMatchObject({ ownerWorkerId: 'worker', users: 1 });
+    expect(shards.every(({ outboxLength }) => outboxLength === undefined)).toBe(true);
+  });
+});
+
 test('a change is counted by the time it took to be delivered', async () => {
   interface Reading {
     readonly boundsSeconds: readonly number[];
@@ -82,7 +95,7 @@ test('a bad user id is named, with what would be right', async () => {
   expect([status, body]).toEqual([400, { error: { code: 'INVALID_ARGUMENT', message } }]);
 });
 
-test.each(['explain?user_id=bob', 'gateways', 'propagation'])(
+test.each(['explain?user_id=bob', 'gateways', 'shards', 'propagation'])(
   '%s is for operators only',
   async (path) => {
     expect((await ask(signed, path)).status).toBe(401);

@@ -203,6 +203,19 @@ describe('a gateway', () => {
     await keep(true);
     expect((await registry.unary((client) => client.listGateways, {})).gateways).toEqual([]);
   });
+
+  test('shards are listed, those of nobody too', async () => {
+    await registry.unary((client) => client.registerSession, session());
+    const shard = store.shardOf('alice');
+    await store.sweep({ shard, owner: 'worker', ownerTtlMs: 60_000, limit: 1 });
+    const { shards } = await registry.unary((client) => client.listShards, {});
+    expect(shards.map((one) => [one.shard, one.ownerWorkerId, one.users])).toEqual(
+      [0, 1, 2, 3].map((number) => [number, ...(number === shard ? ['worker', 1] : ['', 0])]),
+    );
+    expect(shards[shard]).toMatchObject({ outboxLength: 1n, floor: 0n });
+    expect(shards[shard]!.ownerRemaining?.seconds).toBeGreaterThan(50n);
+    expect(shards[(shard + 1) % 4]!.ownerRemaining).toBeUndefined();
+  });
 });
 
 describe('a heartbeat stream', () => {

@@ -226,6 +226,36 @@ export interface ListGatewaysResponse {
   gateways: Gateway[];
 }
 
+/** No parameters yet. */
+export interface ListShardsRequest {
+}
+
+/** One shard of the users. */
+export interface Shard {
+  /** The shard: a user is in crc32(user id) % MESH_SHARDS. */
+  shard: number;
+  /** The fanout worker that sweeps it and delivers its changes; empty while nobody does. */
+  ownerWorkerId: string;
+  /** Time left on the ownership, which the worker renews; absent while nobody has it. */
+  ownerRemaining:
+    | Duration
+    | undefined;
+  /** Users with a live session. */
+  users: number;
+  /** Changes that wait to be delivered; growing: see the fanout workers. */
+  outboxLength: bigint;
+  /** Versions at or below it are from before a possible loss of data; zero when there was never one. */
+  floor: bigint;
+  /** How long nobody in the shard lapses and nothing is announced; zero when no hold is on. */
+  holdRemaining: Duration | undefined;
+}
+
+/** All shards. */
+export interface ListShardsResponse {
+  /** In their order, from 0. */
+  shards: Shard[];
+}
+
 function createBaseRegisterSessionRequest(): RegisterSessionRequest {
   return {
     userId: "",
@@ -1832,6 +1862,326 @@ export const ListGatewaysResponse: MessageFns<ListGatewaysResponse> = {
   },
 };
 
+function createBaseListShardsRequest(): ListShardsRequest {
+  return {};
+}
+
+export const ListShardsRequest: MessageFns<ListShardsRequest> = {
+  encode(_: ListShardsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListShardsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListShardsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListShardsRequest {
+    return {};
+  },
+
+  toJSON(_: ListShardsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListShardsRequest>): ListShardsRequest {
+    return ListShardsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListShardsRequest>): ListShardsRequest {
+    const message = createBaseListShardsRequest();
+    return message;
+  },
+};
+
+function createBaseShard(): Shard {
+  return {
+    shard: 0,
+    ownerWorkerId: "",
+    ownerRemaining: undefined,
+    users: 0,
+    outboxLength: 0n,
+    floor: 0n,
+    holdRemaining: undefined,
+  };
+}
+
+export const Shard: MessageFns<Shard> = {
+  encode(message: Shard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shard !== 0) {
+      writer.uint32(8).uint32(message.shard);
+    }
+    if (message.ownerWorkerId !== "") {
+      writer.uint32(18).string(message.ownerWorkerId);
+    }
+    if (message.ownerRemaining !== undefined) {
+      Duration.encode(message.ownerRemaining, writer.uint32(26).fork()).join();
+    }
+    if (message.users !== 0) {
+      writer.uint32(32).uint32(message.users);
+    }
+    if (message.outboxLength !== 0n) {
+      if (BigInt.asUintN(64, message.outboxLength) !== message.outboxLength) {
+        throw new globalThis.Error("value provided for field message.outboxLength of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.outboxLength);
+    }
+    if (message.floor !== 0n) {
+      if (BigInt.asUintN(64, message.floor) !== message.floor) {
+        throw new globalThis.Error("value provided for field message.floor of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.floor);
+    }
+    if (message.holdRemaining !== undefined) {
+      Duration.encode(message.holdRemaining, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Shard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ownerWorkerId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ownerRemaining = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.users = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.outboxLength = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.floor = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.holdRemaining = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Shard {
+    return {
+      shard: isSet(object.shard) ? globalThis.Number(object.shard) : 0,
+      ownerWorkerId: isSet(object.ownerWorkerId)
+        ? globalThis.String(object.ownerWorkerId)
+        : isSet(object.owner_worker_id)
+        ? globalThis.String(object.owner_worker_id)
+        : "",
+      ownerRemaining: isSet(object.ownerRemaining)
+        ? Duration.fromJSON(object.ownerRemaining)
+        : isSet(object.owner_remaining)
+        ? Duration.fromJSON(object.owner_remaining)
+        : undefined,
+      users: isSet(object.users) ? globalThis.Number(object.users) : 0,
+      outboxLength: isSet(object.outboxLength)
+        ? BigInt(object.outboxLength)
+        : isSet(object.outbox_length)
+        ? BigInt(object.outbox_length)
+        : 0n,
+      floor: isSet(object.floor) ? BigInt(object.floor) : 0n,
+      holdRemaining: isSet(object.holdRemaining)
+        ? Duration.fromJSON(object.holdRemaining)
+        : isSet(object.hold_remaining)
+        ? Duration.fromJSON(object.hold_remaining)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Shard): unknown {
+    const obj: any = {};
+    if (message.shard !== 0) {
+      obj.shard = Math.round(message.shard);
+    }
+    if (message.ownerWorkerId !== "") {
+      obj.ownerWorkerId = message.ownerWorkerId;
+    }
+    if (message.ownerRemaining !== undefined) {
+      obj.ownerRemaining = Duration.toJSON(message.ownerRemaining);
+    }
+    if (message.users !== 0) {
+      obj.users = Math.round(message.users);
+    }
+    if (message.outboxLength !== 0n) {
+      obj.outboxLength = message.outboxLength.toString();
+    }
+    if (message.floor !== 0n) {
+      obj.floor = message.floor.toString();
+    }
+    if (message.holdRemaining !== undefined) {
+      obj.holdRemaining = Duration.toJSON(message.holdRemaining);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Shard>): Shard {
+    return Shard.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Shard>): Shard {
+    const message = createBaseShard();
+    message.shard = object.shard ?? 0;
+    message.ownerWorkerId = object.ownerWorkerId ?? "";
+    message.ownerRemaining = (object.ownerRemaining !== undefined && object.ownerRemaining !== null)
+      ? Duration.fromPartial(object.ownerRemaining)
+      : undefined;
+    message.users = object.users ?? 0;
+    message.outboxLength = (object.outboxLength !== undefined && object.outboxLength !== null)
+      ? BigInt(object.outboxLength)
+      : 0n;
+    message.floor = (object.floor !== undefined && object.floor !== null) ? BigInt(object.floor) : 0n;
+    message.holdRemaining = (object.holdRemaining !== undefined && object.holdRemaining !== null)
+      ? Duration.fromPartial(object.holdRemaining)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListShardsResponse(): ListShardsResponse {
+  return { shards: [] };
+}
+
+export const ListShardsResponse: MessageFns<ListShardsResponse> = {
+  encode(message: ListShardsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.shards) {
+      Shard.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListShardsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListShardsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.shards.push(Shard.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListShardsResponse {
+    return { shards: globalThis.Array.isArray(object?.shards) ? object.shards.map((e: any) => Shard.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: ListShardsResponse): unknown {
+    const obj: any = {};
+    if (message.shards?.length) {
+      obj.shards = message.shards.map((e) => Shard.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListShardsResponse>): ListShardsResponse {
+    return ListShardsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListShardsResponse>): ListShardsResponse {
+    const message = createBaseListShardsResponse();
+    message.shards = object.shards?.map((e) => Shard.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * Which sessions are alive, and on which gateways. Kept in Redis; any process answers for any user.
  *
@@ -1912,6 +2262,16 @@ export const ConnectionRegistryServiceService = {
       Buffer.from(ListGatewaysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListGatewaysResponse => ListGatewaysResponse.decode(value),
   },
+  /** Every shard: which fanout worker has it, what waits there, and whether data may have been lost. For operators. */
+  listShards: {
+    path: "/registry.v1.ConnectionRegistryService/ListShards" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListShardsRequest): Buffer => Buffer.from(ListShardsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListShardsRequest => ListShardsRequest.decode(value),
+    responseSerialize: (value: ListShardsResponse): Buffer => Buffer.from(ListShardsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListShardsResponse => ListShardsResponse.decode(value),
+  },
 } as const;
 
 export interface ConnectionRegistryServiceServer extends UntypedServiceImplementation {
@@ -1933,6 +2293,8 @@ export interface ConnectionRegistryServiceServer extends UntypedServiceImplement
   keepGateway: handleUnaryCall<KeepGatewayRequest, KeepGatewayResponse>;
   /** Gateways whose lease is alive. */
   listGateways: handleUnaryCall<ListGatewaysRequest, ListGatewaysResponse>;
+  /** Every shard: which fanout worker has it, what waits there, and whether data may have been lost. For operators. */
+  listShards: handleUnaryCall<ListShardsRequest, ListShardsResponse>;
 }
 
 export interface ConnectionRegistryServiceClient extends Client {
@@ -2037,6 +2399,22 @@ export interface ConnectionRegistryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListGatewaysResponse) => void,
+  ): ClientUnaryCall;
+  /** Every shard: which fanout worker has it, what waits there, and whether data may have been lost. For operators. */
+  listShards(
+    request: ListShardsRequest,
+    callback: (error: ServiceError | null, response: ListShardsResponse) => void,
+  ): ClientUnaryCall;
+  listShards(
+    request: ListShardsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListShardsResponse) => void,
+  ): ClientUnaryCall;
+  listShards(
+    request: ListShardsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListShardsResponse) => void,
   ): ClientUnaryCall;
 }
 
