@@ -18,6 +18,12 @@ export interface ShardKeys {
   state(userId: string): string;
   /** String: what of a user is alive as long as the user is. */
   presence(userId: string): string;
+  /** Hash: viewer and endpoint → who asked to be told when the user comes online. */
+  awaiting(userId: string): string;
+  /** Sorted set: subject and endpoint → when the user asked to be told of them, ms. */
+  asked(userId: string): string;
+  /** String: notifications to the user of late. */
+  pushes(userId: string): string;
 }
 
 export function shardKeys(shardCount: number): readonly ShardKeys[] {
@@ -32,6 +38,9 @@ export function shardKeys(shardCount: number): readonly ShardKeys[] {
       bell: `{${tag}}:bell`,
       state: (userId) => `${user}${userId}:state`,
       presence: (userId) => `${user}${userId}:presence`,
+      awaiting: (userId) => `${user}${userId}:awaiting`,
+      asked: (userId) => `${user}${userId}:asked`,
+      pushes: (userId) => `${user}${userId}:pushes`,
     };
   });
 }

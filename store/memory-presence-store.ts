@@ -6,7 +6,9 @@
 import type { Clock } from '../lib/clock.ts';
 import { checkBatch, checkChange, checkShard } from './checks.ts';
 import { createMemoryLeases } from './memory-leases.ts';
+import { MemoryNotifications } from './memory-notifications.ts';
 import { MemoryShard } from './memory-shard.ts';
+import { NOTIFICATION_LIMITS, type NotificationLimits } from './notification-store.ts';
 import type { PresenceStore, StoreListener } from './presence-store.ts';
 import { shardOf } from './shards.ts';
 import { timing } from './timing.ts';
@@ -19,6 +21,8 @@ export interface MemoryPresenceStoreOptions {
   readonly clock: Clock;
   /** How long a fence holds, ms; 2,000 unless told. */
   readonly holdMs?: number;
+  /** Of requests for notifications. */
+  readonly notificationLimits?: Partial<NotificationLimits>;
 }
 
 export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): PresenceStore {
@@ -34,6 +38,7 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
         ...{ shard, leaseTtlMs, holdMs, clock },
         onBell: () => tell((listener) => listener.onBell?.(shard)),
         onExpired: (userId) => tell((listener) => listener.onExpired?.(userId)),
+        isAwaited: (userId) => notifications.isAwaited(userId),
       }),
   );
   const shardAt = (shard: number): MemoryShard => {
@@ -42,10 +47,26 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
   };
   const shardFor = (userId: string): MemoryShard => shardAt(shardOf(userId, shardCount));
   const leases = createMemoryLeases(clock);
+  const notifications = new MemoryNotifications({
+    clock,
+    limits: { ...NOTIFICATION_LIMITS, ...options.notificationLimits },
+    statusOf: (userId) => shardFor(userId).lookup([userId])[0]?.status ?? 'OFFLINE',
+  });
 
   return {
     shardCount,
     shardOf: (userId) => shardOf(userId, shardCount),
+    notifications: {
+      ask: settling((ask) => notifications.ask(ask)),
+      cancel: settling((cancellation) => notifications.cancel(cancellation)),
+      listOf: settling((viewerUserId) => notifications.listOf(viewerUserId)),
+      awaiting: settling((subjectUserId) => ({
+        requests: notifications.awaiting(subjectUserId),
+        next: undefined,
+      })),
+      claim: settling((subjectUserId, requests) => notifications.claim(subjectUserId, requests)),
+      mayPush: settling((viewerUserId) => notifications.mayPush(viewerUserId)),
+    },
     beat: settling((shard, beats) => {
       checkBatch('beats', beats);
       const outcomes = shardAt(shard).beat(beats);

@@ -28,6 +28,8 @@ export interface ShardOptions {
   /** Called inside the operation that appended; must not throw. */
   readonly onBell: (shard: number) => void;
   readonly onExpired: (userId: string) => void;
+  /** Whether somebody asked to be told when the user comes online. */
+  readonly isAwaited: (userId: string) => boolean;
 }
 
 const LOOK: Origin = { trace: '' };
@@ -58,7 +60,9 @@ export class MemoryShard {
     const causedAtMs = at.nowMs - clampAge(change.causeAgeMs ?? 0);
     const origin = { cause: causeOf(change), trace: change.trace, causedAtMs };
     this.#settle(user, at, origin);
-    if (change.kind === 'announce') this.#append(announcement(user, at, change.only, origin), at);
+    if (change.kind === 'announce') {
+      this.#append({ ...announcement(user, at, change.only, origin), awaited: false }, at);
+    }
     if (!isBlank(user)) this.#users.set(user.userId, user);
     return {
       ...this.state(),
@@ -161,9 +165,12 @@ export class MemoryShard {
   }
 
   #settle(user: UserState, at: Moment, origin: Origin): void {
-    const wasRouted = user.route;
+    const { route: wasRouted, status: wasShown } = user;
     const entry = settle(user, at, origin);
-    if (entry) this.#append(entry, at);
+    if (entry) {
+      const awaited = wasShown === 'OFFLINE' && this.#options.isAwaited(user.userId);
+      this.#append({ ...entry, awaited }, at);
+    }
     const atMs = dueAt(user, at);
     if (atMs === undefined) this.#due.delete(user.userId);
     else this.#due.set(user.userId, atMs);

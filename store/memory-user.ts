@@ -54,6 +54,9 @@ export interface Origin {
   readonly causedAtMs?: number;
 }
 
+/** An entry before it is in the outbox. */
+type UnsentEntry = Omit<OutboxEntry, 'entryId' | 'awaited'>;
+
 export function createUser(userId: string): UserState {
   return {
     userId,
@@ -82,11 +85,7 @@ export function settledOf(userId: string, user: UserState | undefined, floor: nu
 }
 
 /** Drops dead sessions and computes the visible status anew; a change of it is returned as an outbox entry. */
-export function settle(
-  user: UserState,
-  at: Moment,
-  origin: Origin,
-): Omit<OutboxEntry, 'entryId'> | undefined {
+export function settle(user: UserState, at: Moment, origin: Origin): UnsentEntry | undefined {
   const died = dropDead(user, at);
   const live = [...user.sessions.values()];
   for (const session of live) user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
@@ -112,7 +111,7 @@ export function announcement(
   at: Moment,
   only: readonly string[],
   { trace, causedAtMs = at.nowMs }: Origin,
-): Omit<OutboxEntry, 'entryId'> {
+): UnsentEntry {
   user.version = nextVersion(user.version, at.floor, at.nowMs);
   return outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
 }
@@ -171,7 +170,7 @@ function transition(
   status: VisibleStatus,
   at: Moment,
   origin: Required<Origin>,
-): Omit<OutboxEntry, 'entryId'> {
+): UnsentEntry {
   user.status = status;
   user.version = nextVersion(user.version, at.floor, at.nowMs);
   if (status === 'OFFLINE') user.offlineSinceBeatMs = user.lastBeatMs;
@@ -186,7 +185,7 @@ function outboxEntry(
   at: Moment,
   origin: Required<Origin>,
   only: readonly string[],
-): Omit<OutboxEntry, 'entryId'> {
+): UnsentEntry {
   const { userId, graphRevision } = user;
   const settled = settledOf(userId, user, at.floor);
   return { settled, settledAtMs: at.nowMs, graphRevision, only, ...origin };

@@ -11,6 +11,7 @@
  * - When the store may have lost data, the shard is fenced: its floor rises above every version ever given out, and
  *   for the hold nobody lapses and nothing enters the outbox.
  */
+import type { NotificationStore } from './notification-store.ts';
 import type { Choice, ChosenStatus, ActivityStatus, VisibleStatus } from './status.ts';
 
 /** What others see of a user. */
@@ -129,6 +130,8 @@ export interface OutboxEntry {
   readonly only: readonly string[];
   /** traceparent of the cause; of an expiry, that of the session that died. */
   readonly trace: string;
+  /** The user came online, and there may be somebody who asked to be told: see `notifications`. */
+  readonly awaited: boolean;
 }
 
 export interface SweepRequest {
@@ -230,6 +233,8 @@ export interface StoreListener {
 export interface PresenceStore extends AsyncDisposable {
   readonly shardCount: number;
   shardOf(userId: string): number;
+  /** Who asked to be told when a user comes online. */
+  readonly notifications: NotificationStore;
 
   /** Extends sessions of users of one shard, at most 1,000. */
   beat(shard: number, beats: readonly Beat[]): Promise<BeatReply>;

@@ -7,9 +7,11 @@ import { openRedis, type RedisConnection } from '../lib/redis/connection.ts';
 import { runScript, type Argument, type Script } from '../lib/redis/scripts.ts';
 import { checkBatch, checkChange, checkShard, MAX_BATCH } from './checks.ts';
 import { leasesKey, shardKeys, type ShardKeys } from './keys.ts';
+import { NOTIFICATION_LIMITS, type NotificationLimits } from './notification-store.ts';
 import type { PresenceStore } from './presence-store.ts';
 import { beatCall, changeCall, lookCall, sweepCall } from './redis-arguments.ts';
 import { listenToRedis } from './redis-hints.ts';
+import { createRedisNotifications } from './redis-notifications.ts';
 import * as replies from './redis-replies.ts';
 import { readScripts } from './redis-scripts.ts';
 import { checkRedisSettings } from './redis-settings.ts';
@@ -28,6 +30,8 @@ export interface RedisPresenceStoreOptions {
   readonly holdMs?: number;
   /** A call that Redis has not answered for so long fails, ms; 2,000 unless told. */
   readonly commandTimeoutMs?: number;
+  /** Of requests for notifications. */
+  readonly notificationLimits?: Partial<NotificationLimits>;
 }
 
 /** Connects by itself, again and again. Calls fail with a RedisError that names the address while there is none. */
@@ -50,6 +54,10 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
   return {
     shardCount,
     shardOf: (userId) => shardOf(userId, shardCount),
+    notifications: createRedisNotifications({
+      ...{ scripts, run, keysFor, send: connection.send },
+      limits: { ...NOTIFICATION_LIMITS, ...options.notificationLimits },
+    }),
     beat: async (shard, beats) => {
       checkBatch('beats', beats);
       const call = beatCall(keysAt(shard), leaseTtlMs, beats);

@@ -133,6 +133,7 @@ function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
     graphRevision: field('revision'),
     only: JSON.parse(field('only')) as string[],
     trace: field('trace'),
+    awaited: fields.has('awaited'),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The scripts and what they reply; what they take stands in the header of each. */
 import { readScript, type Script } from '../lib/redis/scripts.ts';
+import type { AskOutcome } from './notification-store.ts';
 import type { ChosenStatus, VisibleStatus } from './status.ts';
 import { LOG_LENGTH, timing } from './timing.ts';
 
@@ -37,6 +38,8 @@ export type InspectShardRaw = [
   users: number,
   outboxLength: number,
 ];
+export type AwaitingRaw = [cursor: string, requests: string[]];
+export type AskedRaw = [nowMs: number, members: string[]];
 export type LeasesRaw = [nowMs: number, leases: string[]];
 
 /** @param holdMs how long a fence holds. */
@@ -64,5 +67,11 @@ export function readScripts(holdMs: number) {
     inspectShard: read<InspectShardRaw>('inspect-shard', 'common'),
     keepLease: read<number>('keep-lease', 'common'),
     listLeases: read<LeasesRaw>('list-leases', 'common'),
+    ask: read<Exclude<AskOutcome, 'VIEWER_FULL'>>('ask', 'common'),
+    awaiting: read<AwaitingRaw>('awaiting', 'common'),
+    claim: read<string[]>('claim'),
+    noteAsked: read<number>('note-asked', 'common'),
+    listAsked: read<AskedRaw>('list-asked', 'common'),
+    mayPush: read<number>('may-push'),
   };
 }

@@ -3,6 +3,7 @@
 -- A user is a hash:
 --   status version last_active        what is settled; last_active is the beat when the user went OFFLINE
 --   chosen chosen_at revision         the user's choice and the graph revision
+--   awaited                           somebody asked to be told when the user comes online; see ask.lua
 --   view                              only with sessions: last beat|latest deadline|sessions|status|servers (JSON),
 --                                     all that a heartbeat needs to renew the presence key
 --   beat                              only without: the last beat
@@ -49,7 +50,7 @@ local function load_user(id, state)
     status = fields.status or 'OFFLINE', version = tonumber(fields.version) or 0,
     last_active = tonumber(fields.last_active) or 0, beat = tonumber(newest) or 0,
     chosen = fields.chosen or '', chosen_at = tonumber(fields.chosen_at) or 0,
-    revision = fields.revision or '0', logged = tonumber(fields.logged) or 0,
+    revision = fields.revision or '0', logged = tonumber(fields.logged) or 0, awaited = fields.awaited,
     writes = {}, drops = {}, news = {},
   }
 end
@@ -143,12 +144,17 @@ local function next_version(shard, user)
   put(user, 'version', digits(user.version))
 end
 
-local function tell(shard, user, origin, only)
-  user.news[#user.news + 1] = {
+local function tell(shard, user, origin, only, is_awaited)
+  local entry = {
     'user', user.id, 'status', user.status, 'version', digits(user.version), 'last_active', digits(last_active(user)),
     'cause', origin.cause, 'at', digits(shard.now), 'revision', user.revision, 'only', only, 'trace', origin.trace,
     'caused', digits(origin.at),
   }
+  if is_awaited then
+    entry[#entry + 1] = 'awaited'
+    entry[#entry + 1] = 1
+  end
+  user.news[#user.news + 1] = entry
 end
 
 local function log(shard, user, origin)
@@ -159,6 +165,7 @@ local function log(shard, user, origin)
 end
 
 local function transition(shard, user, status, origin)
+  local is_awaited = user.awaited and user.status == 'OFFLINE'
   user.status = status
   put(user, 'status', status)
   if status == 'OFFLINE' then
@@ -167,7 +174,7 @@ local function transition(shard, user, status, origin)
   end
   next_version(shard, user)
   log(shard, user, origin)
-  tell(shard, user, origin, '[]')
+  tell(shard, user, origin, '[]', is_awaited)
 end
 
 -- Drops dead sessions and computes the visible status anew. `origin` is who asks: cause (nil for a mere look), trace,

@@ -1,5 +1,6 @@
 /** What every adapter of the PresenceStore port does, as a function of a factory. Real time, real servers. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { NotificationLimits } from '../../store/notification-store.ts';
 import type { Beat, PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -20,6 +21,7 @@ export interface StoreOptions {
   readonly leaseTtlMs: number;
   readonly shardCount: number;
   readonly holdMs: number;
+  readonly notificationLimits?: Partial<NotificationLimits>;
 }
 
 /** A fresh store without any data. */

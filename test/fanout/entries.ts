@@ -21,6 +21,7 @@ export function entryOf(
     graphRevision: '7',
     only,
     trace: '',
+    awaited: false,
   };
 }
 

@@ -1,9 +1,10 @@
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
-import { presenceStoreConformance } from '../conformance/presence-store.ts';
+import { notificationStoreConformance } from '../conformance/notification-store.ts';
+import { presenceStoreConformance, type OpenStore } from '../conformance/presence-store.ts';
 import { startRedis } from '../support/redis.ts';
 
-presenceStoreConformance(async (options) => {
+const openStore: OpenStore = async (options) => {
   const redis = await startRedis();
   const store = createRedisPresenceStore({ ...options, urls: [redis.url], clock });
   return {
@@ -13,4 +14,7 @@ presenceStoreConformance(async (options) => {
       await redis[Symbol.asyncDispose]();
     },
   };
-});
+};
+
+presenceStoreConformance(openStore);
+notificationStoreConformance(openStore);
