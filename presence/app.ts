@@ -1,8 +1,12 @@
 /**
- * Composition root of presence: two gRPC services over one store. Holds nothing that matters: when this process dies,
+ * Composition root of presence: three gRPC services over one store. Holds nothing that matters: when this process dies,
  * gateways beat through another one and no lease is the shorter for it.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  NotificationServiceService,
+  type NotificationServiceServer,
+} from '../gen/presence/v1/notification_service.ts';
 import {
   PresenceServiceService,
   type PresenceServiceServer,
@@ -25,6 +29,7 @@ import { retry } from '../lib/retry.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { explainPresence } from './explain.ts';
 import { serveHeartbeats } from './heartbeats.ts';
+import * as notificationHandlers from './notification-handlers.ts';
 import { announce, getPresence, setStatus } from './presence-handlers.ts';
 import * as registryHandlers from './registry-handlers.ts';
 import { watchPresence } from './watch.ts';
@@ -74,6 +79,7 @@ export function createPresence(options: PresenceOptions): PresencePart {
     services: [
       presenceService(options, shardStates, readiness, stopping),
       registryService(options, readiness),
+      notificationService(options, readiness),
     ],
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
   };
@@ -140,4 +146,23 @@ function registryService(options: PresenceOptions, readiness: Readiness): Mounte
   };
   const name = 'registry.v1.ConnectionRegistryService';
   return { name, definition: ConnectionRegistryServiceService, implementation, readiness };
+}
+
+function notificationService(
+  { store: { notifications }, logger }: PresenceOptions,
+  readiness: Readiness,
+): MountedService {
+  const implementation: NotificationServiceServer = {
+    requestNotification: unary(logger, (request) =>
+      notificationHandlers.requestNotification(notifications, request),
+    ),
+    cancelNotification: unary(logger, (request) =>
+      notificationHandlers.cancelNotification(notifications, request),
+    ),
+    listNotifications: unary(logger, (request) =>
+      notificationHandlers.listNotifications(notifications, request),
+    ),
+  };
+  const name = 'presence.v1.NotificationService';
+  return { name, definition: NotificationServiceService, implementation, readiness };
 }
