@@ -56,6 +56,7 @@ module.exports = {
       '',
     ),
     only('one-folder-imports-kafkajs', 'node_modules/kafkajs', '^lib/kafka/', ''),
+    only('one-folder-imports-web-push', 'node_modules/web-push', '^lib/web-push/', ''),
     only('one-file-imports-dgraph', 'node_modules/dgraph-js', '^graph/dgraph-', ''),
     only(
       'ioredis-behind-ports',

@@ -11,12 +11,17 @@ import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
 import { gauge } from '../lib/telemetry/metrics.ts';
 import { METRICS } from '../lib/telemetry/names.ts';
+import { createPushSender } from '../lib/web-push/sender.ts';
+import type { VapidKeys } from '../lib/web-push/vapid.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
+import { createCourier } from './courier.ts';
 import { createDispatcher, type Dispatch } from './dispatcher.ts';
 import { createFanoutEvents, type FanoutEvents } from './events.ts';
-import { createGateways } from './gateways.ts';
+import { createForgetting } from './forgetting.ts';
+import { createGateways, type Gateways } from './gateways.ts';
 import { createHealthServer } from './health-server.ts';
 import { createJanitor } from './janitor.ts';
+import { createNotifier } from './notifier.ts';
 import { ShardOutbox } from './outbox.ts';
 import { createPlanner } from './planner.ts';
 import { checkStore, prepareBus, reachGraph, subscribe } from './preparation.ts';
@@ -40,6 +45,8 @@ export interface FanoutOptions {
   readonly httpPort: number | undefined;
   /** Address that health is served on; default 127.0.0.1. */
   readonly httpHost?: string;
+  /** Signs notifications to browsers; without it none is sent, and those who asked wait. */
+  readonly vapid?: VapidKeys | undefined;
   /** Of `presence-transitions`; default 8. */
   readonly partitions?: number;
   /** Of `presence-transitions`; default 1. */
@@ -168,12 +175,33 @@ function createDelivery(running: Running): Dispatch {
   observe(running.disposer, METRICS.liveGateways, gateways.count);
   const transitions = transitionsOf(running);
   const { kafka, redis } = upstreams;
-  return createDispatcher({
+  const dispatch = createDispatcher({
     planner: createPlanner({ graph, store, gateways }),
     publisher: createPublisher({ bus, clock, gateways, transitions, kafka, events, signal }),
     ...{ clock, events, redis, signal },
     graph: upstreams.graph,
   });
+  return running.vapid ? notifying(dispatch, running.vapid, gateways, running) : dispatch;
+}
+
+/** Whoever asked to be told by Web Push is, once sockets have been. */
+function notifying(
+  dispatch: Dispatch,
+  keys: VapidKeys,
+  gateways: Gateways,
+  { clock, store, graph, events, signal, disposer }: Running,
+): Dispatch {
+  const sender = createPushSender({ keys, clock });
+  disposer.defer(() => sender[Symbol.dispose]());
+  const onGone = createForgetting(store.notifications);
+  const courier = createCourier({ sender, clock, events, onGone, signal });
+  const notifier = disposer.add(
+    createNotifier({ store, graph, gateways, courier, clock, events, signal }),
+  );
+  return async (item, previous) => {
+    await dispatch(item, previous);
+    if (item.entry.awaited) notifier.cameOnline(item.entry);
+  };
 }
 
 function transitionsOf({

@@ -1,12 +1,14 @@
 /** Settings of fanout as a process of its own. */
 import { ConfigError, hostPorts, port, readSettings, type Environment } from '../lib/config.ts';
 import { kafkaSettings, kafkaTopicSettings } from '../lib/kafka/config.ts';
+import { vapidSettings } from '../lib/web-push/vapid.ts';
 import { storeSettings } from '../store/config.ts';
 
 export const fanoutSettings = {
   ...storeSettings,
   ...kafkaSettings,
   ...kafkaTopicSettings,
+  ...vapidSettings,
   MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50052').describe(
     'graph processes, host:port, separated by commas',
   ),

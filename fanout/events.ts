@@ -3,6 +3,7 @@ import type { Logger } from '../lib/logger.ts';
 import { messageOf } from '../lib/errors.ts';
 import { counter, histogram } from '../lib/telemetry/metrics.ts';
 import { ATTRIBUTES, METRICS, STAGES, type Stage } from '../lib/telemetry/names.ts';
+import type { NotificationRequest } from '../store/notification-store.ts';
 import type { OutboxEntry } from '../store/presence-store.ts';
 import { isDeath } from './journey.ts';
 import type { GatewayParcel } from './routes.ts';
@@ -26,14 +27,28 @@ export interface FanoutEvents {
   audienceRefused(entry: OutboxEntry, error: unknown): void;
   /** A delivery ended in an error nobody expected; the entry is read and tried again. */
   deliveryBroke(entry: OutboxEntry, error: unknown): void;
+  /** What became of a notification that somebody had asked for. */
+  notified(outcome: NotificationOutcome): void;
+  /** A push service did not take a notification. */
+  notificationFailed(request: NotificationRequest, problem: string): void;
+  /** Those who asked to be told of this entry could not be: they wait for the next time. */
+  notificationsPostponed(entry: OutboxEntry, error: unknown): void;
   /** Topics that dead gateways left behind are gone. */
   topicsRemoved(topics: readonly string[]): void;
   /** They could not be looked for or removed; tried again next time. */
   topicsNotRemoved(error: unknown): void;
 }
 
+/** Values of `presence.outcome`: docs/operations.md says what they mean. */
+export type NotificationOutcome = 'sent' | 'connected' | 'limited' | 'gone' | 'failed';
+
 export function createFanoutEvents(logger: Logger): FanoutEvents {
-  return { ...createMeasures(), ...createTroubles(logger), ...createUpkeep(logger) };
+  return {
+    ...createMeasures(),
+    ...createTroubles(logger),
+    ...createNotificationEvents(logger),
+    ...createUpkeep(logger),
+  };
 }
 
 /** What happens all the time is counted and not logged. */
@@ -90,6 +105,27 @@ function createTroubles(
       logger.error({ ...about(entry), problem: messageOf(error) }, 'graph refuses the audience'),
     deliveryBroke: (entry, err) =>
       logger.error({ ...about(entry), err }, 'unexpected error in a delivery'),
+  };
+}
+
+function createNotificationEvents(
+  logger: Logger,
+): Pick<FanoutEvents, 'notified' | 'notificationFailed' | 'notificationsPostponed'> {
+  const notification = counter(METRICS.notifications);
+  const notified = (outcome: NotificationOutcome): void =>
+    notification(1, { [ATTRIBUTES.outcome]: outcome });
+  return {
+    notified,
+    notificationFailed: ({ subscription }, problem) => {
+      notified('failed');
+      const pushService = new URL(subscription.endpoint).host;
+      logger.warn({ pushService, problem }, 'a notification was not taken');
+    },
+    notificationsPostponed: (entry, error) =>
+      logger.warn(
+        { ...about(entry), problem: messageOf(error) },
+        'those who asked to be told wait for the next time',
+      ),
   };
 }
 

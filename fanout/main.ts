@@ -7,6 +7,7 @@ import { createClientPool } from '../lib/grpc/client.ts';
 import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger } from '../lib/logger.ts';
+import { vapidKeysOf } from '../lib/web-push/vapid.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { createFanout } from './app.ts';
 import { readFanoutSettings, type FanoutSettings } from './config.ts';
@@ -23,6 +24,7 @@ async function serve(
   settings: FanoutSettings,
   logger: ReturnType<typeof createLogger>,
 ): Promise<AsyncDisposable> {
+  const vapid = vapidKeysOf(settings);
   const disposer = createDisposer();
   const workerId = `${hostname()}-${clock.uuid().slice(0, 8)}`;
   const store = disposer.add(
@@ -50,6 +52,7 @@ async function serve(
       httpHost: '0.0.0.0',
       partitions: settings.MESH_KAFKA_PARTITIONS,
       replication: settings.MESH_KAFKA_REPLICATION,
+      vapid,
     }),
   );
   logger.info({ port, workerId }, 'fanout works; health is served');

@@ -39,9 +39,9 @@ export function readSettings<S extends z.ZodRawShape>(
   return parsed.data;
 }
 
-/** Secrets, and URLs, which may hold a password, are not repeated. */
+/** Secrets, private keys, and URLs, which may hold a password, are not repeated. */
 function shown(name: string, value = ''): string {
-  return /SECRET|URL/.test(name) ? name : `${name}=${value}`;
+  return /SECRET|URL|PRIVATE/.test(name) ? name : `${name}=${value}`;
 }
 
 function unknownName(name: string, known: readonly string[]): string {

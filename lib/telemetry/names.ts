@@ -142,6 +142,12 @@ export const METRICS = {
       'changes replaced by a newer one before they were sent: in the outbox or at a socket',
     attributes: [ATTRIBUTES.stage],
   }),
+  notifications: metric({
+    name: 'presence.notifications',
+    unit: '{notification}',
+    description: 'what became of notifications asked for: sent, connected, limited, gone or failed',
+    attributes: [ATTRIBUTES.outcome],
+  }),
   fences: metric({
     name: 'presence.fences',
     unit: '{fence}',

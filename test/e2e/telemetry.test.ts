@@ -239,7 +239,8 @@ test('nothing is told by a name that is not declared, no user on a metric, no to
   }
   expect(collector.bodies.filter((body) => body.includes('dev:'))).toEqual([]);
   const told = new Set(collector.series().map(({ metric }) => metric));
-  const rare = [METRICS.drops, METRICS.conflations, METRICS.fences].map(({ name }) => name);
+  const { drops, conflations, fences, notifications } = METRICS;
+  const rare = [drops, conflations, fences, notifications].map(({ name }) => name);
   const missing = declared.map(({ name }) => name).filter((name) => !told.has(name));
   expect(rare).toEqual(expect.arrayContaining(missing));
 });
