@@ -13,7 +13,7 @@ import { dgraphAddress } from '../graph/config.ts';
 import { createDgraphGraphStore } from '../graph/dgraph-graph-store.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { createMemoryGraphStore } from '../graph/memory-graph-store.ts';
-import { announceThrough } from '../graph/presence-announce.ts';
+import { presenceThrough } from '../graph/grpc-presence.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { ConfigError, readSettings, type Environment } from '../lib/config.ts';
 import { createClientPool, type ClientConstructor, type ClientPool } from '../lib/grpc/client.ts';
@@ -118,12 +118,15 @@ async function serveGrpc(
       closeGraceMs: settings.MESH_CLOSE_GRACE_MS,
     }),
   );
-  const listening = deferred<ReturnType<typeof announceThrough>>();
+  const listening = deferred<ReturnType<typeof presenceThrough>>();
   const graph = disposer.add(
     createGraph({
       ...{ clock, logger },
       store: disposer.add(createEdges(settings)),
-      announce: async (announcement) => (await listening.promise)(announcement),
+      presence: {
+        announce: async (call) => (await listening.promise).announce(call),
+        offline: async (userIds) => (await listening.promise).offline(userIds),
+      },
     }),
   );
   const { port } = disposer.add(
@@ -135,7 +138,7 @@ async function serveGrpc(
       clock,
     }),
   );
-  listening.resolve(announceThrough(openPool(disposer, PresenceServiceClient, 'presence', port)));
+  listening.resolve(presenceThrough(openPool(disposer, PresenceServiceClient, 'presence', port)));
   return port;
 }
 

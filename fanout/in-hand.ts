@@ -22,10 +22,12 @@ export interface InHand {
  * - A transition goes to everyone who is pushed to: the next transition replaces it. An announcement does not, it is
  *   for few.
  * - An announcement is for the viewers it names, among them ones no transition reaches (they look up, or the subject
- *   is hidden from them or gone from their view): only an announcement that names them all replaces it.
+ *   is hidden from them or gone from their view): only an announcement that names them all replaces it, and a quiet
+ *   one, of which they hear nothing, replaces only its like.
  */
 export function covers(later: OutboxEntry, earlier: OutboxEntry): boolean {
   if (earlier.only.length === 0) return later.only.length === 0;
+  if (later.quiet && !earlier.quiet) return false;
   return later.only.length > 0 && earlier.only.every((userId) => later.only.includes(userId));
 }
 

@@ -50,8 +50,8 @@ function deliver(
     if (sessions.length === 0) gone++;
     sockets += sessions.length;
     for (const session of sessions) {
-      session.deliver(change);
-      if (session.watching) watches.delivered(session, change.subjectUserId);
+      if (!delivery.quiet) session.deliver(change);
+      if (session.watching) watches.delivered(session, change);
     }
   }
   return { sockets, gone };

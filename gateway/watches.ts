@@ -10,10 +10,10 @@ import { Mode, type Presence } from '../gen/presence/v1/presence.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { invalidField } from './frame-error.ts';
-import { changeOf } from './subject-change.ts';
+import { changeOf, type SubjectChange } from './subject-change.ts';
 import type { Upstreams } from './upstreams.ts';
 import { asSeen } from './views.ts';
-import { WatchList, type Viewer } from './watch-list.ts';
+import { WatchList, type Viewer, type Watch } from './watch-list.ts';
 
 export interface WatchesOptions {
   readonly upstreams: Upstreams;
@@ -56,9 +56,9 @@ export class Watches implements Disposable {
   }
 
   /** Something was delivered to a viewer that watches. */
-  delivered(viewer: Viewer, subjectUserId: string): void {
+  delivered(viewer: Viewer, { subjectUserId, presence }: SubjectChange): void {
     if (!viewer.watching?.has(subjectUserId)) return;
-    this.#list.begin(viewer, subjectUserId);
+    this.#list.begin(viewer, subjectUserId, presence?.version);
     this.#checkSoon(viewer);
   }
 
@@ -94,21 +94,25 @@ export class Watches implements Disposable {
       // Since then it has been left, or something was delivered that makes it ask again.
       if (viewer.watching?.get(userId) !== watch) return;
       watch.isChecked = true;
-      this.#tell(viewer, userId, contactOf.get(userId), presences[i]);
+      this.#tell(viewer, watch, contactOf.get(userId), presences[i], userId);
     });
     if (!isAnyUnchecked(viewer)) this.#unchecked.delete(viewer);
   }
 
   #tell(
     viewer: Viewer,
-    userId: string,
+    watch: Watch,
     contact: Contact | undefined,
     presence: Presence | undefined,
+    userId: string,
   ): void {
-    const watch = viewer.watching?.get(userId);
-    if (watch) watch.isPolled = contact?.mode === Mode.MODE_PULL && !contact.hidden;
+    watch.isPolled = contact?.mode === Mode.MODE_PULL && !contact.hidden;
     if (!contact) this.#list.end(viewer, userId);
-    viewer.deliver(changeOf(userId, contact && presence && asSeen(contact, presence)));
+    const seen = contact && presence && asSeen(contact, presence);
+    if (watch.isPolled && seen && !this.#told.has(userId)) this.#told.set(userId, seen.version);
+    if (watch.deliveredVersion === undefined || watch.deliveredVersion !== seen?.version) {
+      viewer.deliver(changeOf(userId, seen));
+    }
   }
 
   async #tick(): Promise<void> {

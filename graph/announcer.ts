@@ -7,21 +7,25 @@ import type { Announcement } from './edges.ts';
 import type { Frozen } from './audience.ts';
 import type { Freeze, GraphStore, PendingRecord } from './graph-store.ts';
 
-interface AnnounceCall {
-  readonly subject: string;
-  /** 1 to 1,000. */
+interface AnnounceCall extends Omit<Announcement, 'only'> {
+  /** At most 1,000. */
   readonly only: readonly string[];
   readonly revision: number;
   /** W3C traceparent of the cause, if there is one. */
   readonly traceparent: string | undefined;
 }
 
-/** Shows viewers a subject anew; resolves with what they are shown. */
-export type Announce = (call: AnnounceCall) => Promise<Frozen>;
+/** What is asked of presence. */
+export interface AnnouncingPresence {
+  /** Shows viewers a subject anew; resolves with what they are shown. */
+  announce(call: AnnounceCall): Promise<Frozen>;
+  /** Versions of those of the users who are OFFLINE, and known to be so to everyone who sees them. */
+  offline(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
 
 export interface AnnouncerOptions {
   readonly store: Pick<GraphStore, 'followers' | 'settle'>;
-  readonly announce: Announce;
+  readonly presence: Pick<AnnouncingPresence, 'announce'>;
 }
 
 export interface Announcer {
@@ -31,17 +35,17 @@ export interface Announcer {
 
 type AnnounceCause = Pick<AnnounceCall, 'revision' | 'traceparent'>;
 
-export function createAnnouncer({ store, announce }: AnnouncerOptions): Announcer {
+export function createAnnouncer({ store, presence }: AnnouncerOptions): Announcer {
   const announceOne = async (
-    { subject, only }: Announcement,
+    { only, ...announcement }: Announcement,
     cause: AnnounceCause,
   ): Promise<Freeze[]> => {
     if (only !== 'FOLLOWERS') {
-      const frozen = await announce({ subject, only, ...cause });
-      return only.map((viewerId) => ({ viewerId, subjectId: subject, frozen }));
+      const frozen = await presence.announce({ ...announcement, only, ...cause });
+      return only.map((viewerId) => ({ viewerId, subjectId: announcement.subject, frozen }));
     }
-    for await (const page of store.followers(subject)) {
-      await announce({ subject, only: page, ...cause });
+    for await (const page of store.followers(announcement.subject)) {
+      await presence.announce({ ...announcement, only: page, ...cause });
     }
     return [];
   };

@@ -10,7 +10,7 @@ import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
 import { retry } from '../lib/retry.ts';
-import { createAnnouncer, type Announce } from './announcer.ts';
+import { createAnnouncer, type AnnouncingPresence } from './announcer.ts';
 import { createGraphHandlers } from './graph-handlers.ts';
 import type { GraphStore } from './graph-store.ts';
 import { createImporter } from './import-edges.ts';
@@ -22,8 +22,8 @@ export interface GraphOptions {
   readonly logger: Logger;
   /** Not disposed with the part: it is whoever's made it. */
   readonly store: GraphStore;
-  /** Announces through presence; called first when an edge changes, so presence may come up later than graph. */
-  readonly announce: Announce;
+  /** Called first when an edge changes, so presence may come up later than graph. */
+  readonly presence: AnnouncingPresence;
 }
 
 export interface GraphPart extends AsyncDisposable {
@@ -37,7 +37,7 @@ const MAX_CACHED_AGE_MS = 300_000;
 const PREPARE_BACKOFF = { baseMs: 200, maxMs: 2000 };
 
 export function createGraph(options: GraphOptions): GraphPart {
-  const { store, clock, logger } = options;
+  const { store, presence, clock, logger } = options;
   const disposer = createDisposer();
   const readiness = createReadiness(['graph store']);
   const users = createUserCache({
@@ -46,7 +46,7 @@ export function createGraph(options: GraphOptions): GraphPart {
     maxEdges: MAX_CACHED_EDGES,
     maxAgeMs: MAX_CACHED_AGE_MS,
   });
-  const announcer = createAnnouncer({ store, announce: options.announce });
+  const announcer = createAnnouncer({ store, presence });
   const stopping = new AbortController();
   const onHealth = createHealth(readiness, logger);
   const started = prepare(options, onHealth, stopping.signal).then((isPrepared) => {
@@ -55,7 +55,9 @@ export function createGraph(options: GraphOptions): GraphPart {
     disposer.add(startReplay({ store, announcer, clock, logger, onLoad, onHealth }));
   });
   const importEdges = createImporter(store);
-  const implementation = createGraphHandlers({ store, users, announcer, importEdges, logger });
+  const implementation = createGraphHandlers({
+    ...{ store, users, announcer, presence, importEdges, logger },
+  });
   const name = 'graph.v1.GraphService';
   return {
     readiness,

@@ -1,5 +1,5 @@
 /** Every question asked of Dgraph, and its answers as the domain has them. */
-import type { Hidden, UserNode, View } from './audience.ts';
+import type { Frozen, Hidden, UserNode, View } from './audience.ts';
 import { mayFlip, type EdgeChange, type PairState } from './edges.ts';
 import { pairKey, parseRecord } from './pending-records.ts';
 import type { PendingRecord } from './graph-store.ts';
@@ -177,7 +177,7 @@ export function pairQuery({ kind, from, to }: EdgeChange, countUpTo: number): st
     friends: mesh.friend @filter(uid(${other})) { uid }
     follows: mesh.follows @filter(uid(${other})) { uid }
     blocks: mesh.blocks @filter(uid(${other})) { uid }
-    hides: mesh.hides @filter(uid(${other})) { uid }`;
+    hides: mesh.hides @filter(uid(${other})) ${FACETS} { uid }`;
   const [inPush, inPull] = [mayFlip(kind, false), mayFlip(kind, true)];
   const counted = inPush ? 'NOT has(mesh.pull)' : inPull ? 'has(mesh.pull)' : 'uid(0x0)';
   return `{
@@ -197,7 +197,7 @@ interface PairEnd {
   readonly friends?: Edges;
   readonly follows?: Edges;
   readonly blocks?: Edges;
-  readonly hides?: Edges;
+  readonly hides?: readonly Omit<Hides, 'id'>[];
 }
 
 export interface RecordAnswer {
@@ -220,9 +220,16 @@ export function pairOf({ from: [from], to: [to], followers }: PairAnswer): PairS
     blocks: from?.blocks !== undefined,
     blocked: to?.blocks !== undefined,
     hidden: from?.hides !== undefined,
+    fromFrozen: frozenOf(to),
+    toFrozen: frozenOf(from),
     pull: to?.pull ?? false,
     followers: followers[0]?.count ?? 0,
   };
+}
+
+function frozenOf(viewer: PairEnd | undefined): Frozen | undefined {
+  const hides = viewer?.hides?.[0];
+  return hides && hiddenOf(hides).frozen;
 }
 
 export function recordsOf(records: readonly RecordAnswer[]): PendingRecord[] {

@@ -8,6 +8,8 @@ export interface EdgeChange {
   /** Who acts: the follower, the one who blocks. */
   readonly from: string;
   readonly to: string;
+  /** Of a block: versions of those of the two who are known to be OFFLINE to everyone who sees them. */
+  readonly offline?: ReadonlyMap<string, number> | undefined;
 }
 
 /** All that is between the two users of a change, before it. */
@@ -23,6 +25,9 @@ export interface PairState {
   readonly blocked: boolean;
   /** Either blocks the other. */
   readonly hidden: boolean;
+  /** What is shown of `from` to `to`, and the other way round, while they are hidden and once it is known. */
+  readonly fromFrozen: Frozen | undefined;
+  readonly toFrozen: Frozen | undefined;
   /** `to` is in pull mode. */
   readonly pull: boolean;
   /** Followers of `to`; counted only as far as the limits need, and only where the mode may change (`mayFlip`). */
@@ -44,7 +49,12 @@ export interface EdgeWrite {
 /** Viewers to be shown a subject anew. FOLLOWERS: all the subject has when it is announced. */
 export interface Announcement {
   readonly subject: string;
+  /** Empty: nobody, but the subject's own list of contacts has changed. */
   readonly only: readonly string[] | 'FOLLOWERS';
+  /** What the viewers see already, if the subject is OFFLINE at that version: then they are told nothing. */
+  readonly shownVersion?: number | undefined;
+  /** The viewers may see another mode: a new version even for one who is OFFLINE. */
+  readonly renew?: true | undefined;
 }
 
 export interface Plan {
@@ -62,9 +72,9 @@ const NOTHING: Plan = { writes: [], announcements: [], freezes: false };
 export function planChange(change: EdgeChange, state: PairState, limits: PushLimits): Plan {
   switch (change.kind) {
     case 'BEFRIEND':
-      return state.friends ? NOTHING : planFriendship(change, 'SET');
+      return state.friends ? NOTHING : planFriendship(change, 'SET', state);
     case 'UNFRIEND':
-      return state.friends ? planFriendship(change, 'DELETE') : NOTHING;
+      return state.friends ? planFriendship(change, 'DELETE', state) : NOTHING;
     case 'FOLLOW':
       return state.follows ? NOTHING : planFollow(change, 'SET', state, limits);
     case 'UNFOLLOW':
@@ -76,12 +86,13 @@ export function planChange(change: EdgeChange, state: PairState, limits: PushLim
   }
 }
 
-function planFriendship({ from, to }: EdgeChange, op: EdgeWrite['op']): Plan {
+/** Who follows as well sees a friend pushed and a celebrity not. */
+function planFriendship({ from, to }: EdgeChange, op: EdgeWrite['op'], state: PairState): Plan {
   return {
     writes: bothWays(op, 'FRIEND', from, to),
     announcements: [
-      { subject: from, only: [to] },
-      { subject: to, only: [from] },
+      { subject: from, only: [to], ...renewIf(state.followed) },
+      { subject: to, only: [from], ...renewIf(state.follows) },
     ],
     freezes: false,
   };
@@ -92,7 +103,10 @@ export function mayFlip(kind: ChangeKind, pull: boolean): boolean {
   return pull ? kind === 'UNFOLLOW' : kind === 'FOLLOW';
 }
 
-/** Only the follower sees anything change; announcing the follower to themselves raises their own revision. */
+const renewIf = (mayBeOtherMode: boolean): { renew?: true } =>
+  mayBeOtherMode ? { renew: true } : {};
+
+/** Only the follower sees anything change; announcing the follower to nobody raises their own revision. */
 function planFollow(
   { from, to }: EdgeChange,
   op: EdgeWrite['op'],
@@ -108,20 +122,23 @@ function planFollow(
     ...(flips && { pull }),
     announcements: [
       { subject: to, only: [from] },
-      { subject: from, only: [from] },
-      ...(flips ? [{ subject: to, only: 'FOLLOWERS' as const }] : []),
+      { subject: from, only: [] },
+      ...(flips ? [{ subject: to, only: 'FOLLOWERS' as const, ...renewIf(true) }] : []),
     ],
     freezes: false,
   };
 }
 
-function planBlock({ from, to }: EdgeChange, state: PairState): Plan {
+function planBlock({ from, to, offline }: EdgeChange, state: PairState): Plan {
   const block: EdgeWrite = { op: 'SET', kind: 'BLOCKS', from, to };
   if (state.hidden) return { writes: [block], announcements: [], freezes: false };
   const { sees, seen } = sight(state);
   return {
     writes: [block, hide(from, to, sees), hide(to, from, seen)],
-    announcements: announceSight({ from, to }, state),
+    announcements: announceSight({ from, to }, state, {
+      from: offline?.get(from),
+      to: offline?.get(to),
+    }),
     freezes: sees || seen,
   };
 }
@@ -131,7 +148,10 @@ function planUnblock({ from, to }: EdgeChange, state: PairState): Plan {
   if (state.blocked) return { writes: [unblock], announcements: [], freezes: false };
   return {
     writes: [unblock, ...bothWays('DELETE', 'HIDES', from, to)],
-    announcements: announceSight({ from, to }, state),
+    announcements: announceSight({ from, to }, state, {
+      from: state.fromFrozen?.version,
+      to: state.toFrozen?.version,
+    }),
     freezes: false,
   };
 }
@@ -147,18 +167,26 @@ function hide(viewer: string, subject: string, sees: boolean): EdgeWrite {
   return sees ? edge : { ...edge, frozen: NEVER_SEEN };
 }
 
+type Pair = Pick<EdgeChange, 'from' | 'to'>;
+
+/** Versions that each was last shown to the other, where that is known. */
+interface Shown {
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
 /**
  * Shows each anew to the other if the other sees them. A stranger must not be told, least of all that they were
  * blocked; but one who sees a stranger has a changed list of contacts, so that their own revision rises.
  */
-function announceSight({ from, to }: Pick<EdgeChange, 'from' | 'to'>, state: PairState) {
+function announceSight({ from, to }: Pair, state: PairState, shown: Shown): Announcement[] {
   const { sees, seen } = sight(state);
-  const announcements: Announcement[] = [];
-  if (seen || sees) {
-    announcements.push({ subject: from, only: [seen ? to : from] });
-    announcements.push({ subject: to, only: [sees ? from : to] });
-  }
-  return announcements;
+  if (!seen && !sees) return [];
+  const announce = (subject: string, viewer: string, isSeen: boolean, version?: number) =>
+    isSeen
+      ? { subject, only: [viewer], ...(version !== undefined && { shownVersion: version }) }
+      : { subject, only: [] };
+  return [announce(from, to, seen, shown.from), announce(to, from, sees, shown.to)];
 }
 
 function bothWays(op: EdgeWrite['op'], kind: EdgeKind, a: string, b: string): EdgeWrite[] {

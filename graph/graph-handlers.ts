@@ -21,7 +21,7 @@ import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/erro
 import { clientStream, serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Announcer } from './announcer.ts';
+import type { Announcer, AnnouncingPresence } from './announcer.ts';
 import { audienceAmong, audienceOf, contactOf, contactsOf, type Audience } from './audience.ts';
 import type { EdgeChange } from './edges.ts';
 import type { GraphStore } from './graph-store.ts';
@@ -33,6 +33,7 @@ export interface GraphHandlersOptions {
   readonly store: GraphStore;
   readonly users: UserReader;
   readonly announcer: Announcer;
+  readonly presence: Pick<AnnouncingPresence, 'offline'>;
   readonly importEdges: ImportEdges;
   readonly logger: Logger;
 }
@@ -81,11 +82,13 @@ function checked(change: EdgeChange, field: string): EdgeChange {
 }
 
 async function changeEdge(
-  { store, users, announcer, logger }: GraphHandlersOptions,
+  options: GraphHandlersOptions,
   change: EdgeChange,
   context: CallContext,
 ): Promise<{ graphRevision: bigint }> {
-  const { revision, records } = await store.change(change);
+  const { store, users, announcer, logger } = options;
+  const offline = change.kind === 'BLOCK' ? await whoIsOffline(change, options) : undefined;
+  const { revision, records } = await store.change({ ...change, offline });
   users.forget(change.from, change.to);
   const cause = { revision, traceparent: traceOf(context) };
   try {
@@ -96,6 +99,20 @@ async function changeEdge(
     throw new RpcError(status.UNAVAILABLE, problem, { cause: error });
   }
   return { graphRevision: BigInt(revision) };
+}
+
+/** Asked before the block is stored: until then the two are told all of each other. */
+async function whoIsOffline(
+  { from, to }: EdgeChange,
+  { presence, logger }: GraphHandlersOptions,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  try {
+    return await presence.offline([from, to]);
+  } catch (error) {
+    // The block is stored all the same, and shown as any other change when presence is back.
+    logger.debug({ err: error }, 'nobody knows who is offline');
+    return undefined;
+  }
 }
 
 function traceOf({ metadata }: CallContext): string | undefined {

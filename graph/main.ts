@@ -9,7 +9,7 @@ import { createLogger } from '../lib/logger.ts';
 import { createGraph } from './app.ts';
 import { dgraphAddress, readGraphSettings, type GraphSettings } from './config.ts';
 import { createDgraphGraphStore } from './dgraph-graph-store.ts';
-import { announceThrough } from './presence-announce.ts';
+import { presenceThrough } from './grpc-presence.ts';
 
 const CLOSE_WITHIN_MS = 10_000;
 const DRAIN_MS = 3000;
@@ -39,8 +39,9 @@ async function serve(
     clock,
   });
   disposer.defer(() => presence[Symbol.dispose]());
-  const announce = announceThrough(presence);
-  const part = disposer.add(createGraph({ clock, logger, store, announce }));
+  const part = disposer.add(
+    createGraph({ clock, logger, store, presence: presenceThrough(presence) }),
+  );
   const { port } = disposer.add(
     await createGrpcServer({
       services: part.services,

@@ -135,6 +135,8 @@ function pairState(graph: Graph, { from, to }: EdgeChange): PairState {
     blocks: a.blocks.has(to),
     blocked: b.blocks.has(from),
     hidden: a.hides.has(to),
+    fromFrozen: b.hides.get(from)?.frozen,
+    toFrozen: a.hides.get(to)?.frozen,
     pull: b.pull,
     followers: b.followers.size,
   };

@@ -20,6 +20,8 @@ const body = z.object({
     z.object({
       subject: z.string(),
       only: z.union([z.array(z.string()), z.literal('FOLLOWERS')]),
+      shownVersion: z.number().optional(),
+      renew: z.literal(true).optional(),
     }),
   ),
   blockId: z.string().optional(),

@@ -30,7 +30,7 @@ import type { PresenceStore } from '../store/presence-store.ts';
 import { explainPresence } from './explain.ts';
 import { serveHeartbeats } from './heartbeats.ts';
 import * as notificationHandlers from './notification-handlers.ts';
-import { announce, getPresence, setStatus } from './presence-handlers.ts';
+import { announce, filterOffline, getPresence, setStatus } from './presence-handlers.ts';
 import * as registryHandlers from './registry-handlers.ts';
 import { watchPresence } from './watch.ts';
 import { watchShardStates, type ShardStates } from './shard-states.ts';
@@ -119,6 +119,7 @@ function presenceService(
     ) => serveHeartbeats(call, { store, shardStates, logger, stopping: stopping.signal }),
     setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
     getPresence: unary(logger, (request) => getPresence(store, request)),
+    filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
     watchPresence: serverStream(logger, (request, context) => watchPresence(bus, request, context)),
     explainPresence: unary(logger, (request) => explainPresence(store, request)),

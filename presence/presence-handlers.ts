@@ -2,6 +2,8 @@
 import type {
   AnnounceRequest,
   AnnounceResponse,
+  FilterOfflineRequest,
+  FilterOfflineResponse,
   GetPresenceRequest,
   GetPresenceResponse,
   SetStatusRequest,
@@ -19,6 +21,8 @@ import { fromActivity, fromChosen, toChosen, toPresence } from './wire.ts';
 
 /** Users a call may name. */
 export const MAX_BATCH = 1000;
+/** Users a call may name that reads all there is of each. */
+const MAX_INSPECTED = 100;
 
 export async function setStatus(
   store: PresenceStore,
@@ -61,18 +65,34 @@ export async function getPresence(
   return { presences: settled.map(toPresence), holdRemaining: toDuration(holdMs) };
 }
 
+export async function filterOffline(
+  store: PresenceStore,
+  request: FilterOfflineRequest,
+): Promise<FilterOfflineResponse> {
+  requireIdentifiers('user_ids', request.userIds, MAX_INSPECTED);
+  const seen = await Promise.all(request.userIds.map((userId) => store.inspect(userId)));
+  const offline = seen.filter(
+    ({ settled, isWaiting }) => settled.status === 'OFFLINE' && !isWaiting,
+  );
+  return { presences: offline.map(({ settled }) => toPresence(settled)) };
+}
+
 export async function announce(
   store: PresenceStore,
   request: AnnounceRequest,
   context: CallContext,
 ): Promise<AnnounceResponse> {
   const userId = requireIdentifier('subject_user_id', request.subjectUserId);
-  requireIdentifiers('only_user_ids', request.onlyUserIds, MAX_BATCH);
+  if (request.onlyUserIds.length > 0) {
+    requireIdentifiers('only_user_ids', request.onlyUserIds, MAX_BATCH);
+  }
   const reply = await settle(store, context, (origin) => ({
     kind: 'announce',
     userId,
     only: request.onlyUserIds,
     graphRevision: request.graphRevision.toString(),
+    renew: request.renew,
+    ...(request.shownVersion !== undefined && { shownVersion: Number(request.shownVersion) }),
     ...origin,
   }));
   return { presence: toPresence(reply.settled) };

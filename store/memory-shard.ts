@@ -18,7 +18,7 @@ import type {
   SweepReply,
   SweepRequest,
 } from './presence-store.ts';
-import { clampAge, timing } from './timing.ts';
+import { clampAge, LOOK_THROUGH, timing } from './timing.ts';
 
 export interface ShardOptions {
   readonly shard: number;
@@ -60,9 +60,8 @@ export class MemoryShard {
     const causedAtMs = at.nowMs - clampAge(change.causeAgeMs ?? 0);
     const origin = { cause: causeOf(change), trace: change.trace, causedAtMs };
     this.#settle(user, at, origin);
-    if (change.kind === 'announce') {
-      this.#append({ ...announcement(user, at, change.only, origin), awaited: false }, at);
-    }
+    const announced = change.kind === 'announce' && announcement(user, at, change, origin);
+    if (announced) this.#append({ ...announced, awaited: false }, at);
     if (!isBlank(user)) this.#users.set(user.userId, user);
     return {
       ...this.state(),
@@ -130,6 +129,7 @@ export class MemoryShard {
     return {
       ...this.state(),
       ...{ shard: this.#options.shard, nowMs: at.nowMs, outboxLength: this.#outbox.size },
+      isWaiting: this.#isWaiting(userId),
       settled: settledOf(userId, user, at.floor),
       ...{ chosen, chosenAtMs, graphRevision, log: [...log] },
       sessions: sessionRecords(user, at),
@@ -145,6 +145,11 @@ export class MemoryShard {
       users: this.#due.size,
       outboxLength: this.#outbox.size,
     };
+  }
+
+  #isWaiting(userId: string): boolean {
+    if (this.#outbox.size > LOOK_THROUGH) return true;
+    return [...this.#outbox.values()].some(({ settled }) => settled.userId === userId);
   }
 
   #now(): Moment {
@@ -222,7 +227,8 @@ function extend(user: UserState, session: Session, beatMs: number, at: Moment): 
 
 /** Nothing is known of them that is not known of everyone never seen. */
 function isBlank(user: UserState): boolean {
-  return user.sessions.size === 0 && user.version === 0 && user.lastBeatMs + user.chosenAtMs === 0;
+  const isUnseen = user.version === 0 && user.lastBeatMs + user.chosenAtMs === 0;
+  return isUnseen && user.sessions.size === 0 && user.graphRevision === '0';
 }
 
 function sessionRecords(user: UserState, at: Moment): SessionRecord[] {

@@ -1,5 +1,5 @@
 /** A user as the in-process store keeps one, and the rules that settle one: lua/settle.lua says the same in Lua. */
-import type { Cause, LogRecord, OutboxEntry, Settled } from './presence-store.ts';
+import type { Cause, Change, LogRecord, OutboxEntry, Settled } from './presence-store.ts';
 import { nextVersion, visibleStatus } from './status.ts';
 import type { ActivityStatus, ChosenStatus, VisibleStatus } from './status.ts';
 import { LOG_LENGTH, timing } from './timing.ts';
@@ -57,6 +57,8 @@ export interface Origin {
 /** An entry before it is in the outbox. */
 type UnsentEntry = Omit<OutboxEntry, 'entryId' | 'awaited'>;
 
+type Announcing = Pick<Extract<Change, { kind: 'announce' }>, 'only' | 'shownVersion' | 'renew'>;
+
 export function createUser(userId: string): UserState {
   return {
     userId,
@@ -105,15 +107,19 @@ export function dueAt(user: UserState, at: Moment): number | undefined {
   return isHeld(at) ? Math.max(at.holdUntilMs, earliest) : earliest;
 }
 
-/** An entry that tells `only` of the user as they are, under a new version. */
+/** An entry that tells `only` of the user as they are, if that is to be told; under a new version if they are there. */
 export function announcement(
   user: UserState,
   at: Moment,
-  only: readonly string[],
+  { only, shownVersion, renew = false }: Announcing,
   { trace, causedAtMs = at.nowMs }: Origin,
-): UnsentEntry {
-  user.version = nextVersion(user.version, at.floor, at.nowMs);
-  return outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
+): UnsentEntry | undefined {
+  const isRenewed = user.status !== 'OFFLINE' || renew;
+  if (isRenewed) user.version = nextVersion(user.version, at.floor, at.nowMs);
+  if (only.length === 0) return undefined;
+  const quiet = !isRenewed && shownVersion === Math.max(user.version, at.floor);
+  const entry = outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
+  return { ...entry, quiet };
 }
 
 /** Returns the one that died last. */
@@ -188,5 +194,5 @@ function outboxEntry(
 ): UnsentEntry {
   const { userId, graphRevision } = user;
   const settled = settledOf(userId, user, at.floor);
-  return { settled, settledAtMs: at.nowMs, graphRevision, only, ...origin };
+  return { settled, settledAtMs: at.nowMs, graphRevision, only, quiet: false, ...origin };
 }

@@ -97,9 +97,17 @@ export type Change = {
       readonly trace: string;
     }
   | {
-      /** Gives the user a new version and an outbox entry for `only`, though the status stays. */
+      /**
+       * Gives the user a new version and an outbox entry for `only`, though the status stays. One who is OFFLINE keeps
+       * their version: others could tell from it that there was something to announce.
+       */
       readonly kind: 'announce';
+      /** Empty: there is no entry, only the graph revision rises. */
       readonly only: readonly string[];
+      /** `only` have been shown this version as OFFLINE: if the user still is so, the entry is a quiet one. */
+      readonly shownVersion?: number;
+      /** A new version even for one who is OFFLINE. */
+      readonly renew?: boolean;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */
       readonly graphRevision: string;
       readonly trace: string;
@@ -128,6 +136,8 @@ export interface OutboxEntry {
   readonly graphRevision: string;
   /** When not empty: tell only these. */
   readonly only: readonly string[];
+  /** Those are to be sent nothing: it is what they see already, though an edge changed. */
+  readonly quiet: boolean;
   /** traceparent of the cause; of an expiry, that of the session that died. */
   readonly trace: string;
   /** The user came online, and there may be somebody who asked to be told: see `notifications`. */
@@ -203,6 +213,8 @@ export interface Inspection extends ShardState {
   /** The last 8 transitions, the newest first. */
   readonly log: readonly LogRecord[];
   readonly outboxLength: number;
+  /** Something of this user waits in the outbox, or that is too long to be looked through. */
+  readonly isWaiting: boolean;
 }
 
 /** One shard, for operators. */

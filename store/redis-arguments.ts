@@ -28,6 +28,7 @@ export function changeCall(keys: ShardKeys, leaseTtlMs: number, change: Change):
       ...ofSession(change),
       ...ofUser(change),
       clampAge(causeAgeMs),
+      ...ofAnnouncement(change),
     ],
   };
 }
@@ -71,6 +72,12 @@ function ofSession(change: Change): Argument[] {
     default:
       return ['', '', '', '', 0, 0];
   }
+}
+
+/** shown, renew */
+function ofAnnouncement(change: Change): Argument[] {
+  if (change.kind !== 'announce') return ['', 0];
+  return [change.shownVersion ?? '', change.renew ? 1 : 0];
 }
 
 /** chosen, choiceAge, grace, revision, only */

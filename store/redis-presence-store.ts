@@ -104,7 +104,10 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
     },
     inspect: async (userId) => {
       const { shard, meta, outbox, state } = keysFor(userId);
-      const raw = await run(scripts.inspect, { keys: [meta, outbox, state(userId)], args: [] });
+      const raw = await run(scripts.inspect, {
+        keys: [meta, outbox, state(userId)],
+        args: [userId],
+      });
       return replies.inspectionOf(userId, shard, raw);
     },
     inspectShard: async (shard) => {

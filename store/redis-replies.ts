@@ -69,14 +69,14 @@ export function settledOf(userIds: readonly string[], raw: LookupRaw): Settled[]
 }
 
 export function inspectionOf(userId: string, shard: number, raw: InspectRaw): Inspection {
-  const [floor, holdMs, nowMs, outboxLength, state] = raw;
+  const [floor, holdMs, nowMs, outboxLength, isWaiting, state] = raw;
   const fields = fieldsOf(state);
   const status = (fields.get('status') ?? 'OFFLINE') as VisibleStatus;
   const lastActive =
     status === 'OFFLINE' ? fields.get('last_active') : fields.get('view')?.split('|')[0];
   const version = Math.max(Number(fields.get('version') ?? 0), floor);
   return {
-    ...{ shard, floor, holdMs, nowMs, outboxLength },
+    ...{ shard, floor, holdMs, nowMs, outboxLength, isWaiting: isWaiting === 1 },
     settled: { userId, status, version, lastActiveMs: Number(lastActive ?? 0) },
     chosen: (fields.get('chosen') || undefined) as ChosenStatus | undefined,
     chosenAtMs: Number(fields.get('chosen_at') ?? 0),
@@ -132,6 +132,7 @@ function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
     causedAtMs: Number(fields.get('caused') ?? field('at')),
     graphRevision: field('revision'),
     only: JSON.parse(field('only')) as string[],
+    quiet: fields.has('quiet'),
     trace: field('trace'),
     awaited: fields.has('awaited'),
   };

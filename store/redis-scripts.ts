@@ -2,7 +2,7 @@
 import { readScript, type Script } from '../lib/redis/scripts.ts';
 import type { AskOutcome } from './notification-store.ts';
 import type { ChosenStatus, VisibleStatus } from './status.ts';
-import { LOG_LENGTH, timing } from './timing.ts';
+import { LOG_LENGTH, LOOK_THROUGH, timing } from './timing.ts';
 
 export type ShardRaw = [floor: number, holdMs: number];
 export type StreamEntryRaw = [id: string, fields: string[]];
@@ -30,7 +30,6 @@ export type SweepRaw =
       outboxLength: number,
     ];
 export type LookupRaw = [...ShardRaw, ...(string | number)[]];
-export type InspectRaw = [...ShardRaw, nowMs: number, outboxLength: number, state: string[]];
 export type InspectShardRaw = [
   ...ShardRaw,
   owner: string,
@@ -40,6 +39,13 @@ export type InspectShardRaw = [
 ];
 export type AwaitingRaw = [cursor: string, requests: string[]];
 export type AskedRaw = [nowMs: number, members: string[]];
+export type InspectRaw = [
+  ...ShardRaw,
+  nowMs: number,
+  outboxLength: number,
+  isWaiting: number,
+  state: string[],
+];
 export type LeasesRaw = [nowMs: number, leases: string[]];
 
 /** @param holdMs how long a fence holds. */
@@ -52,6 +58,7 @@ export function readScripts(holdMs: number) {
     STALE_DEADLINE_MS: timing.staleDeadlineMs,
     FORGET_MS: timing.forgetMs,
     LOG_LENGTH,
+    LOOK_THROUGH,
   };
   const read = <Reply>(name: string, ...preludes: string[]): Script<Reply> =>
     readScript<Reply>(directory, name, { preludes, constants });

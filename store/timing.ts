@@ -14,6 +14,9 @@ export const timing = {
   maxAgeMs: 24 * 3_600_000,
 } as const;
 
+/** Up to so many entries of an outbox are looked through for those of one user. */
+export const LOOK_THROUGH = 128;
+
 /** How many transitions of a user are remembered. */
 export const LOG_LENGTH = 8;
 

@@ -48,8 +48,11 @@ async function serve({ redisUrl, ...options }: LatenessWorkerOptions): Promise<v
 /** Nobody has friends. */
 async function serveGraph(): Promise<number> {
   const store = createMemoryGraphStore({ clock, maxFollowers: MAX_FOLLOWERS });
-  const announce = () => Promise.resolve({ version: 0, lastActiveMs: 0 });
-  const { services } = createGraph({ clock, logger, store, announce });
+  const presence = {
+    announce: () => Promise.resolve({ version: 0, lastActiveMs: 0 }),
+    offline: () => Promise.resolve(new Map<string, number>()),
+  };
+  const { services } = createGraph({ clock, logger, store, presence });
   const server = await createGrpcServer({
     ...{ services, host: '127.0.0.1', port: 0, drainMs: 0, clock },
   });

@@ -1,10 +1,10 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
--- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms)
+-- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (0 or 1)
 -- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1)
 -- Writes: all of the user's keys and their entry in deadlines; outbox and bell on a transition or announcement
 
-local ttl, kind, user_id, trace, session_id, gateway, device, activity, epoch, age, chosen, choice_age, grace, revision, only, cause_age =
+local ttl, kind, user_id, trace, session_id, gateway, device, activity, epoch, age, chosen, choice_age, grace, revision, only, cause_age, shown, renew =
   unpack(ARGV)
 ttl, epoch, age, grace = tonumber(ttl), tonumber(epoch), tonumber(age), tonumber(grace)
 local keys = { deadlines = KEYS[2], outbox = KEYS[3], state = KEYS[5], presence = KEYS[6] }
@@ -75,12 +75,22 @@ function apply.announce()
   return 'ANNOUNCED'
 end
 
+-- The version of one who is OFFLINE stays: others could tell from it that there was something to announce.
+local function announce(origin)
+  local quiet
+  if user.status ~= 'OFFLINE' or renew == '1' then
+    next_version(shard, user)
+  else
+    quiet = shown ~= '' and tonumber(shown) == math.max(user.version, shard.floor)
+  end
+  if only == '[]' then return end
+  tell(shard, user, origin, only)
+  if quiet then mark_quiet(user) end
+end
+
 local origin = { cause = apply[kind](), trace = trace, at = shard.now - cause_age }
 local sum = settle(shard, user, ttl, origin)
-if kind == 'announce' then
-  next_version(shard, user)
-  tell(shard, user, origin, only)
-end
+if kind == 'announce' then announce(origin) end
 if save(shard, keys, user, sum) then ring(KEYS[4]) end
 
 return {

@@ -146,8 +146,9 @@ end
 
 local function tell(shard, user, origin, only, is_awaited)
   local entry = {
-    'user', user.id, 'status', user.status, 'version', digits(user.version), 'last_active', digits(last_active(user)),
-    'cause', origin.cause, 'at', digits(shard.now), 'revision', user.revision, 'only', only, 'trace', origin.trace,
+    'user', user.id, 'status', user.status, 'version', digits(math.max(user.version, shard.floor)),
+    'last_active', digits(last_active(user)), 'cause', origin.cause, 'at', digits(shard.now),
+    'revision', user.revision, 'only', only, 'trace', origin.trace,
     'caused', digits(origin.at),
   }
   if is_awaited then
@@ -155,6 +156,12 @@ local function tell(shard, user, origin, only, is_awaited)
     entry[#entry + 1] = 1
   end
   user.news[#user.news + 1] = entry
+end
+
+-- Who is told sees it already.
+local function mark_quiet(user)
+  local entry = user.news[#user.news]
+  entry[#entry + 1], entry[#entry + 2] = 'quiet', '1'
 end
 
 local function log(shard, user, origin)

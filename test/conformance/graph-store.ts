@@ -234,7 +234,9 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
       const fans = Array.from({ length: MAX_FOLLOWERS + 1 }, (_, i) => `fan${i}-${alice}`);
       let last: StoredChange | undefined;
       for (const fan of fans) last = await change('FOLLOW', fan, alice);
-      expect(last?.records[0]?.announcements).toContainEqual({ subject: alice, only: 'FOLLOWERS' });
+      expect(last?.records[0]?.announcements).toContainEqual({
+        ...{ subject: alice, only: 'FOLLOWERS', renew: true },
+      });
       expect(await followersOf(alice)).toEqual([...fans].sort());
       const celebrity = await store.user(alice, last?.revision ?? 0);
       expect(celebrity).toMatchObject({ pull: true, followers: [] });

@@ -1,7 +1,7 @@
 /** What every adapter of the PresenceStore port does, as a function of a factory. Real time, real servers. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { NotificationLimits } from '../../store/notification-store.ts';
-import type { Beat, PresenceStore } from '../../store/presence-store.ts';
+import type { Beat, Change, PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   beat,
@@ -280,6 +280,70 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       expect(entry).toMatchObject({ cause: 'ANNOUNCED', only: ['v1'], settled: first.settled });
       expect(entry!.graphRevision).toBe('18446744073709551615');
       expect((await store().inspect(userId)).log).toHaveLength(1);
+    });
+
+    describe('announcing one who is OFFLINE', () => {
+      type Announce = Extract<Change, { kind: 'announce' }>;
+      const announce = (userId: string, more: Partial<Announce> = {}) =>
+        store().change({
+          ...{ kind: 'announce', userId, only: ['v1'], graphRevision: '5', trace: '' },
+          ...more,
+        });
+
+      test.each([
+        ['who never was there', () => Promise.resolve(undefined)],
+        ['who left', (userId: string) => store().change(close(userId, `${userId}/1`, 0))],
+        ['who is invisible', (userId: string) => store().change(choose(userId, 'INVISIBLE'))],
+      ])('%s keeps the version; the viewers are told', async (who, leave) => {
+        const userId = newUser();
+        if (!who.includes('never')) await store().change(open(userId));
+        await leave(userId);
+        const before = await settledOf(store(), userId);
+        const { settled, graphRevision } = await announce(userId);
+        expect(settled).toEqual(before);
+        expect(graphRevision).toBe('5');
+        const entry = (await outboxOf(store(), userId)).at(-1);
+        expect(entry).toMatchObject({ cause: 'ANNOUNCED', only: ['v1'], settled: before });
+        expect(await settledOf(store(), userId)).toEqual(before);
+      });
+
+      test('it is quiet for whom has been shown it; there is no entry for nobody', async () => {
+        const userId = newUser();
+        const { settled: online } = await store().change(open(userId));
+        const { settled } = await store().change(choose(userId, 'INVISIBLE'));
+        await announce(userId, { shownVersion: settled.version });
+        await announce(userId, { only: [], graphRevision: '6' });
+        expect((await store().inspect(userId)).graphRevision).toBe('6');
+        await announce(userId, { shownVersion: online.version });
+        const entries = await outboxOf(store(), userId);
+        expect(entries.map(({ quiet }) => quiet)).toEqual([false, false, true, false]);
+        expect(await settledOf(store(), userId)).toEqual(settled);
+      });
+
+      test('a new version can be had, and one who is there always has it', async () => {
+        const userId = newUser();
+        await store().change(open(userId));
+        const { settled } = await store().change(choose(userId, 'INVISIBLE'));
+        const renewed = await announce(userId, { renew: true, shownVersion: settled.version });
+        expect(renewed.settled.version).toBeGreaterThan(settled.version);
+        const { settled: seen } = await store().change(choose(userId, 'BUSY'));
+        const again = await announce(userId, { shownVersion: seen.version });
+        expect(again.settled.version).toBeGreaterThan(seen.version);
+        const entries = await outboxOf(store(), userId);
+        expect(entries.map(({ quiet }) => quiet)).toEqual(Array<boolean>(5).fill(false));
+      });
+
+      test('whether anything of the user waits in the outbox is known', async () => {
+        const [userId, other] = [newUser(), newUser()];
+        const isWaiting = async (): Promise<boolean> => (await store().inspect(userId)).isWaiting;
+        expect(await isWaiting()).toBe(false);
+        await store().change(open(userId));
+        await store().change(open(other));
+        expect(await isWaiting()).toBe(true);
+        const [entry] = await outboxOf(store(), userId);
+        await store().ack(store().shardOf(userId), [entry!.entryId]);
+        expect(await isWaiting()).toBe(false);
+      });
     });
 
     test('exactly what is acknowledged leaves the outbox', async () => {

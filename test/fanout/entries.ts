@@ -3,6 +3,7 @@ import type { OutboxEntry } from '../../store/presence-store.ts';
 
 export interface EntryOptions {
   readonly only?: readonly string[];
+  readonly quiet?: boolean;
   readonly lastActiveMs?: number;
 }
 
@@ -10,7 +11,7 @@ export interface EntryOptions {
 export function entryOf(
   userId: string,
   version: number,
-  { only = [], lastActiveMs = 1 }: EntryOptions = {},
+  { only = [], quiet = false, lastActiveMs = 1 }: EntryOptions = {},
 ): OutboxEntry {
   return {
     entryId: String(version),
@@ -20,6 +21,7 @@ export function entryOf(
     causedAtMs: 1000,
     graphRevision: '7',
     only,
+    quiet,
     trace: '',
     awaited: false,
   };

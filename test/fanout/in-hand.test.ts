@@ -48,6 +48,15 @@ test('a transition does not replace an announcement, nor the other way round', (
   ]);
 });
 
+test('an announcement that its viewers hear nothing of replaces only its like', () => {
+  const subjects = createSubjects();
+  const loud = inHand(entryOf('alice', 1, { only: ['bob'] }));
+  const quiet = inHand(entryOf('alice', 1, { only: ['bob'], quiet: true }));
+  const again = inHand(entryOf('alice', 1, { only: ['bob'], quiet: true }));
+  for (const item of [loud, quiet, again]) subjects.add(item);
+  expect([loud, quiet, again].map(({ superseded }) => superseded)).toEqual([false, true, false]);
+});
+
 test('entries of a subject follow one another until they are removed', () => {
   const subjects = createSubjects();
   const [first, second, third] = [1, 2, 3].map((version) => inHand(entryOf('alice', version)));

@@ -127,12 +127,15 @@ async function serveGraph(
   const graph = disposer.add(
     createGraph({
       ...{ clock, logger, store: graphStore },
-      announce: async ({ subject, only, revision }) => {
-        const { settled } = await store.change({
-          ...{ kind: 'announce', userId: subject, only, trace: '' },
-          graphRevision: String(revision),
-        });
-        return { version: settled.version, lastActiveMs: settled.lastActiveMs };
+      presence: {
+        announce: async ({ subject, only, revision }) => {
+          const { settled } = await store.change({
+            ...{ kind: 'announce', userId: subject, only, trace: '' },
+            graphRevision: String(revision),
+          });
+          return { version: settled.version, lastActiveMs: settled.lastActiveMs };
+        },
+        offline: () => Promise.resolve(new Map<string, number>()),
       },
     }),
   );

@@ -205,6 +205,7 @@ test('a client that does not read is kept the newest of each subject only', asyn
           cause: 0,
           causedAt: undefined,
           sentAt: undefined,
+          quiet: false,
         },
       },
     }).finish(),

@@ -6,7 +6,7 @@ import { ConnectionRegistryServiceClient } from '../../gen/registry/v1/registry_
 import { createFanout } from '../../fanout/app.ts';
 import { createGraph } from '../../graph/app.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
-import { announceThrough } from '../../graph/presence-announce.ts';
+import { presenceThrough } from '../../graph/grpc-presence.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer, type GrpcServer, type MountedService } from '../../lib/grpc/server.ts';
@@ -80,7 +80,7 @@ export async function startInProcessMesh(
       clock,
       logger,
       store: createMemoryGraphStore({ clock, maxFollowers }),
-      announce: announceThrough(presence),
+      presence: presenceThrough(presence),
     }),
   );
   const graphServer = disposer.add(await serve(graphPart.services));

@@ -89,10 +89,10 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
     test('they are announced both ways, with a revision that reads can wait for', async () => {
       const { graphRevision } = await befriend(alice, bob);
       expect(announcedOf(alice)).toEqual([
-        { subjectUserId: alice, onlyUserIds: [bob], graphRevision },
+        { subjectUserId: alice, onlyUserIds: [bob], graphRevision, renew: false },
       ]);
       expect(announcedOf(bob)).toEqual([
-        { subjectUserId: bob, onlyUserIds: [alice], graphRevision },
+        { subjectUserId: bob, onlyUserIds: [alice], graphRevision, renew: false },
       ]);
     });
 
@@ -121,7 +121,7 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
     test('a follower is told, the followed is not', async () => {
       const { graphRevision } = await follow(alice, bob);
       expect(announcedOf(bob).map(({ onlyUserIds }) => onlyUserIds)).toEqual([[alice]]);
-      expect(announcedOf(alice).map(({ onlyUserIds }) => onlyUserIds)).toEqual([[alice]]);
+      expect(announcedOf(alice).map(({ onlyUserIds }) => onlyUserIds)).toEqual([[]]);
       const self = await graph.audience(alice, { onlyUserIds: [alice] });
       expect(self).toMatchObject({ groups: [], hidden: [], removedUserIds: [] });
       expect(await graph.contacts(bob, graphRevision)).toEqual([]);
@@ -150,6 +150,26 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
       const [again] = await graph.contacts(bob, after.graphRevision);
       expect(again).toMatchObject({ hidden: false, frozen: undefined });
       expect(announcedOf(alice)).toHaveLength(3);
+    });
+
+    test('a block says what was shown of whom is offline, and its end what was shown while it lasted', async () => {
+      await befriend(alice, bob);
+      presence.offline.set(alice, 77n);
+      await block(bob, alice);
+      expect(announcedOf(alice).at(-1)).toMatchObject({ onlyUserIds: [bob], shownVersion: 77n });
+      expect(announcedOf(bob).at(-1)?.shownVersion).toBeUndefined();
+      const shownOfBob = BigInt(1001 + presence.announced.indexOf(announcedOf(bob).at(-1)!));
+      await unblock(bob, alice);
+      expect(announcedOf(alice).at(-1)).toMatchObject({ onlyUserIds: [bob], shownVersion: 77n });
+      expect(announcedOf(bob).at(-1)).toMatchObject({ shownVersion: shownOfBob });
+    });
+
+    test('a friend who follows as well may come to see another mode: the version moves', async () => {
+      await follow(bob, alice);
+      await befriend(alice, bob);
+      await unfriend(alice, bob);
+      expect(announcedOf(alice).map(({ renew }) => renew)).toEqual([false, true, true]);
+      expect(announcedOf(bob).map(({ renew }) => renew)).toEqual([false, false, false]);
     });
 
     test('a block by a stranger announces nothing', async () => {

@@ -11,12 +11,13 @@ import {
   PresenceServiceClient,
   PresenceServiceService,
   type AnnounceRequest,
+  type FilterOfflineRequest,
   type PresenceServiceServer,
 } from '../../gen/presence/v1/presence_service.ts';
-import { Mode, Status } from '../../gen/presence/v1/presence.ts';
+import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
 import { createGraph, type GraphPart } from '../../graph/app.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { announceThrough } from '../../graph/presence-announce.ts';
+import { presenceThrough } from '../../graph/grpc-presence.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
@@ -53,8 +54,12 @@ export async function startGraph(options: TestGraphOptions): Promise<TestGraph> 
     clock,
   });
   disposer.defer(() => presence[Symbol.dispose]());
-  const announce = announceThrough(presence);
-  const part = disposer.add(createGraph({ clock, logger, store: options.store, announce }));
+  const part = disposer.add(
+    createGraph({
+      ...{ clock, logger, store: options.store },
+      presence: presenceThrough(presence),
+    }),
+  );
   const server = disposer.add(
     await createGrpcServer({
       services: part.services,
@@ -104,28 +109,40 @@ export async function startGraph(options: TestGraphOptions): Promise<TestGraph> 
 export interface PlayedPresence extends AsyncDisposable {
   readonly port: number;
   readonly announced: AnnounceRequest[];
+  /** Answered as offline, with their versions. */
+  readonly offline: Map<string, bigint>;
 }
 
 /** Takes announcements, each shown with the next version. */
 export async function playPresence(port = 0): Promise<PlayedPresence> {
   const announced: AnnounceRequest[] = [];
-  const implementation: Pick<PresenceServiceServer, 'announce'> = {
+  const offline = new Map<string, bigint>();
+  const presenceOf = (userId: string, status: Status, version: bigint): Presence => ({
+    ...{ userId, status, version, mode: Mode.MODE_UNSPECIFIED },
+    lastActive: new Date(1_700_000_000_000),
+  });
+  const implementation: Pick<PresenceServiceServer, 'announce' | 'filterOffline'> = {
+    filterOffline: unary(logger, ({ userIds }: FilterOfflineRequest) => ({
+      presences: userIds.flatMap((userId) => {
+        const version = offline.get(userId);
+        return version === undefined ? [] : [presenceOf(userId, Status.STATUS_OFFLINE, version)];
+      }),
+    })),
     announce: unary(logger, (request: AnnounceRequest) => {
       announced.push(request);
-      const lastActive = new Date(1_700_000_000_000);
-      const version = BigInt(1000 + announced.length);
-      const { subjectUserId: userId } = request;
-      const mode = Mode.MODE_UNSPECIFIED;
-      return {
-        presence: { userId, status: Status.STATUS_ONLINE, lastActive, version, mode },
-      };
+      const { subjectUserId } = request;
+      const version = offline.get(subjectUserId) ?? BigInt(1000 + announced.length);
+      return { presence: presenceOf(subjectUserId, Status.STATUS_ONLINE, version) };
     }),
   };
   const server = await createGrpcServer({
     services: [
       {
         name: 'presence.v1.PresenceService',
-        definition: { announce: PresenceServiceService.announce },
+        definition: {
+          announce: PresenceServiceService.announce,
+          filterOffline: PresenceServiceService.filterOffline,
+        },
         implementation,
         readiness: createReadiness([]),
       },
@@ -138,6 +155,7 @@ export async function playPresence(port = 0): Promise<PlayedPresence> {
   return {
     port: server.port,
     announced,
+    offline,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -24,6 +24,7 @@ import { createPresence, type PresencePart } from '../../presence/app.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
+import { sweep } from '../support/presence-store.ts';
 
 const LEASE_TTL_MS = 30_000;
 const CLOSE_GRACE_MS = 5000;
@@ -184,12 +185,40 @@ describe('a look-up', () => {
 describe('an announcement', () => {
   test('gives the subject a higher version and is the same thing twice', async () => {
     const { presence: before } = await register();
-    const request = { subjectUserId: 'alice', onlyUserIds: ['bob'], graphRevision: 77n };
+    const request = {
+      subjectUserId: 'alice',
+      onlyUserIds: ['bob'],
+      graphRevision: 77n,
+      renew: false,
+    };
     const first = await presence.unary((client) => client.announce, request);
     expect(first.presence?.version).toBeGreaterThan(before?.version ?? 0n);
     await presence.unary((client) => client.announce, request);
     const again = await register();
     expect(again.graphRevision).toBe(77n);
+  });
+});
+
+describe('who is offline', () => {
+  const filterOffline = async (...userIds: string[]) =>
+    (await presence.unary((client) => client.filterOffline, { userIds })).presences;
+
+  test('is answered for those of whom nothing waits to be told', async () => {
+    await register();
+    const [nobody, ...more] = await filterOffline('alice', 'nobody');
+    expect(nobody).toMatchObject({ userId: 'nobody', status: Status.STATUS_OFFLINE, version: 0n });
+    expect(more).toEqual([]);
+    await registry.unary((client) => client.closeSession, {
+      ...{ userId: 'alice', sessionId: 'session-1', reason: CloseReason.CLOSE_REASON_LOGOUT },
+    });
+    expect(await look('alice')).toMatchObject([{ status: Status.STATUS_OFFLINE }]);
+    expect(await filterOffline('alice')).toEqual([]);
+    const { outbox } = await sweep(store, store.shardOf('alice'));
+    await store.ack(
+      store.shardOf('alice'),
+      outbox.map(({ entryId }) => entryId),
+    );
+    expect(await filterOffline('alice')).toEqual(await look('alice'));
   });
 });
 
@@ -303,12 +332,13 @@ describe('bad input is refused by the name of the field', () => {
       () => presence.unary((client) => client.setStatus, { userId: 'alice', change: undefined }),
     ],
     [
-      'only_user_ids',
+      'only_user_ids[0]',
       () =>
         presence.unary((client) => client.announce, {
           subjectUserId: 'alice',
-          onlyUserIds: [],
+          onlyUserIds: [''],
           graphRevision: 0n,
+          renew: false,
         }),
     ],
     [

@@ -145,8 +145,9 @@ async function give(store: PresenceStore, command: Command): Promise<unknown> {
 async function sweepAndLook(store: PresenceStore) {
   const { due, outbox, outboxLength } = await sweep(store, 0);
   await store.look(0, due);
-  const entries = outbox.map(({ settled, cause, only, graphRevision, trace }) => {
-    return { of: settled.userId, status: settled.status, cause, only, graphRevision, trace };
+  const entries = outbox.map(({ settled, cause, only, quiet, graphRevision, trace }) => {
+    const { userId: of, status } = settled;
+    return { of, status, cause, only, quiet, graphRevision, trace };
   });
   await store.ack(
     0,
@@ -161,9 +162,9 @@ const byId = (seen: Inspection) =>
   [...seen.sessions].sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1));
 
 function timeless(seen: Inspection) {
-  const { settled, chosen, graphRevision, log, outboxLength, holdMs } = seen;
+  const { settled, chosen, graphRevision, log, outboxLength, isWaiting, holdMs } = seen;
   return {
-    ...{ status: settled.status, chosen, graphRevision, outboxLength, held: holdMs > 0 },
+    ...{ status: settled.status, chosen, graphRevision, outboxLength, isWaiting, held: holdMs > 0 },
     log: log.map(({ status, cause, trace }) => ({ status, cause, trace })),
     sessions: byId(seen).map(({ remainingMs: _left, lastBeatMs: _beat, ...session }) => session),
   };

@@ -57,7 +57,14 @@ export interface Delivery {
     | Date
     | undefined;
   /** When it was handed to Kafka, in the fanout worker's time. */
-  sentAt: Date | undefined;
+  sentAt:
+    | Date
+    | undefined;
+  /**
+   * They see that already, so they are sent nothing; but an edge changed, and what the gateway took from the graph for
+   * them has to be read again.
+   */
+  quiet: boolean;
 }
 
 function createBaseGatewayRecord(): GatewayRecord {
@@ -236,6 +243,7 @@ function createBaseDelivery(): Delivery {
     cause: 0,
     causedAt: undefined,
     sentAt: undefined,
+    quiet: false,
   };
 }
 
@@ -263,6 +271,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.sentAt !== undefined) {
       Timestamp.encode(toTimestamp(message.sentAt), writer.uint32(58).fork()).join();
+    }
+    if (message.quiet !== false) {
+      writer.uint32(64).bool(message.quiet);
     }
     return writer;
   },
@@ -336,6 +347,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.sentAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.quiet = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -378,6 +397,7 @@ export const Delivery: MessageFns<Delivery> = {
         : isSet(object.sent_at)
         ? fromJsonTimestamp(object.sent_at)
         : undefined,
+      quiet: isSet(object.quiet) ? globalThis.Boolean(object.quiet) : false,
     };
   },
 
@@ -402,6 +422,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.sentAt !== undefined) {
       obj.sentAt = message.sentAt.toISOString();
+    }
+    if (message.quiet !== false) {
+      obj.quiet = message.quiet;
     }
     return obj;
   },
@@ -430,6 +453,7 @@ export const Delivery: MessageFns<Delivery> = {
     message.cause = object.cause ?? 0;
     message.causedAt = object.causedAt ?? undefined;
     message.sentAt = object.sentAt ?? undefined;
+    message.quiet = object.quiet ?? false;
     return message;
   },
 };

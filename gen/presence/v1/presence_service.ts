@@ -267,19 +267,41 @@ export interface GetPresenceResponse {
   holdRemaining: Duration | undefined;
 }
 
+/** Users who may be offline. */
+export interface FilterOfflineRequest {
+  /** 1 to 100 user ids. */
+  userIds: string[];
+}
+
+/** Those who are, and are known to be. */
+export interface FilterOfflineResponse {
+  /** In the order asked; their mode is not given. */
+  presences: Presence[];
+}
+
 /** An edge that changed between a subject and viewers. */
 export interface AnnounceRequest {
   /** Whose presence is to be shown anew. */
   subjectUserId: string;
-  /** The viewers to tell: 1 to 1,000. */
+  /** The viewers to tell, at most 1,000. Empty: nobody is told, only the revision rises. */
   onlyUserIds: string[];
   /** Commit timestamp of the change in the graph; readers of the subject's audience wait for it. */
   graphRevision: bigint;
+  /**
+   * A version that all of the viewers have been shown as OFFLINE. If it still is the subject's and the subject is
+   * OFFLINE, they are told nothing, since nothing has changed for them: that somebody who is not there blocks them, or
+   * ceases to, is not theirs to know.
+   */
+  shownVersion?:
+    | bigint
+    | undefined;
+  /** Gives a new version to a subject who is OFFLINE too: something else of what the viewers see changes, the mode. */
+  renew: boolean;
 }
 
 /** The subject as announced. */
 export interface AnnounceResponse {
-  /** The settled presence with the version the announcement was given. */
+  /** The settled presence, with the version the announcement was given if it was given one. */
   presence: Presence | undefined;
 }
 
@@ -1415,8 +1437,152 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
   },
 };
 
+function createBaseFilterOfflineRequest(): FilterOfflineRequest {
+  return { userIds: [] };
+}
+
+export const FilterOfflineRequest: MessageFns<FilterOfflineRequest> = {
+  encode(message: FilterOfflineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.userIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterOfflineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterOfflineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FilterOfflineRequest {
+    return {
+      userIds: globalThis.Array.isArray(object?.userIds)
+        ? object.userIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.user_ids)
+        ? object.user_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: FilterOfflineRequest): unknown {
+    const obj: any = {};
+    if (message.userIds?.length) {
+      obj.userIds = message.userIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FilterOfflineRequest>): FilterOfflineRequest {
+    return FilterOfflineRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilterOfflineRequest>): FilterOfflineRequest {
+    const message = createBaseFilterOfflineRequest();
+    message.userIds = object.userIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFilterOfflineResponse(): FilterOfflineResponse {
+  return { presences: [] };
+}
+
+export const FilterOfflineResponse: MessageFns<FilterOfflineResponse> = {
+  encode(message: FilterOfflineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.presences) {
+      Presence.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterOfflineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterOfflineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.presences.push(Presence.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FilterOfflineResponse {
+    return {
+      presences: globalThis.Array.isArray(object?.presences)
+        ? object.presences.map((e: any) => Presence.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: FilterOfflineResponse): unknown {
+    const obj: any = {};
+    if (message.presences?.length) {
+      obj.presences = message.presences.map((e) => Presence.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FilterOfflineResponse>): FilterOfflineResponse {
+    return FilterOfflineResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilterOfflineResponse>): FilterOfflineResponse {
+    const message = createBaseFilterOfflineResponse();
+    message.presences = object.presences?.map((e) => Presence.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseAnnounceRequest(): AnnounceRequest {
-  return { subjectUserId: "", onlyUserIds: [], graphRevision: 0n };
+  return { subjectUserId: "", onlyUserIds: [], graphRevision: 0n, shownVersion: undefined, renew: false };
 }
 
 export const AnnounceRequest: MessageFns<AnnounceRequest> = {
@@ -1432,6 +1598,15 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
         throw new globalThis.Error("value provided for field message.graphRevision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.graphRevision);
+    }
+    if (message.shownVersion !== undefined) {
+      if (BigInt.asUintN(64, message.shownVersion) !== message.shownVersion) {
+        throw new globalThis.Error("value provided for field message.shownVersion of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.shownVersion);
+    }
+    if (message.renew !== false) {
+      writer.uint32(40).bool(message.renew);
     }
     return writer;
   },
@@ -1473,6 +1648,22 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
             message.graphRevision = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.shownVersion = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.renew = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1502,6 +1693,12 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
         : isSet(object.graph_revision)
         ? BigInt(object.graph_revision)
         : 0n,
+      shownVersion: isSet(object.shownVersion)
+        ? BigInt(object.shownVersion)
+        : isSet(object.shown_version)
+        ? BigInt(object.shown_version)
+        : undefined,
+      renew: isSet(object.renew) ? globalThis.Boolean(object.renew) : false,
     };
   },
 
@@ -1516,6 +1713,12 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     if (message.graphRevision !== 0n) {
       obj.graphRevision = message.graphRevision.toString();
     }
+    if (message.shownVersion !== undefined) {
+      obj.shownVersion = message.shownVersion.toString();
+    }
+    if (message.renew !== false) {
+      obj.renew = message.renew;
+    }
     return obj;
   },
 
@@ -1529,6 +1732,10 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     message.graphRevision = (object.graphRevision !== undefined && object.graphRevision !== null)
       ? BigInt(object.graphRevision)
       : 0n;
+    message.shownVersion = (object.shownVersion !== undefined && object.shownVersion !== null)
+      ? BigInt(object.shownVersion)
+      : undefined;
+    message.renew = object.renew ?? false;
     return message;
   },
 };
@@ -1966,7 +2173,24 @@ export const PresenceServiceService = {
     responseSerialize: (value: GetPresenceResponse): Buffer => Buffer.from(GetPresenceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPresenceResponse => GetPresenceResponse.decode(value),
   },
-  /** Tells some viewers how they now see a user, after an edge between them changed. Idempotent. */
+  /**
+   * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
+   * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.
+   */
+  filterOffline: {
+    path: "/presence.v1.PresenceService/FilterOffline" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FilterOfflineRequest): Buffer => Buffer.from(FilterOfflineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FilterOfflineRequest => FilterOfflineRequest.decode(value),
+    responseSerialize: (value: FilterOfflineResponse): Buffer =>
+      Buffer.from(FilterOfflineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FilterOfflineResponse => FilterOfflineResponse.decode(value),
+  },
+  /**
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
+   * keeps their version: it moves with what others can see only.
+   */
   announce: {
     path: "/presence.v1.PresenceService/Announce" as const,
     requestStream: false as const,
@@ -2018,7 +2242,15 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
   setStatus: handleUnaryCall<SetStatusRequest, SetStatusResponse>;
   /** Looks up 1 to 1,000 users, answered in order. A user never seen is OFFLINE. */
   getPresence: handleUnaryCall<GetPresenceRequest, GetPresenceResponse>;
-  /** Tells some viewers how they now see a user, after an edge between them changed. Idempotent. */
+  /**
+   * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
+   * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.
+   */
+  filterOffline: handleUnaryCall<FilterOfflineRequest, FilterOfflineResponse>;
+  /**
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
+   * keeps their version: it moves with what others can see only.
+   */
   announce: handleUnaryCall<AnnounceRequest, AnnounceResponse>;
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
@@ -2078,7 +2310,29 @@ export interface PresenceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPresenceResponse) => void,
   ): ClientUnaryCall;
-  /** Tells some viewers how they now see a user, after an edge between them changed. Idempotent. */
+  /**
+   * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
+   * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.
+   */
+  filterOffline(
+    request: FilterOfflineRequest,
+    callback: (error: ServiceError | null, response: FilterOfflineResponse) => void,
+  ): ClientUnaryCall;
+  filterOffline(
+    request: FilterOfflineRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FilterOfflineResponse) => void,
+  ): ClientUnaryCall;
+  filterOffline(
+    request: FilterOfflineRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FilterOfflineResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
+   * keeps their version: it moves with what others can see only.
+   */
   announce(
     request: AnnounceRequest,
     callback: (error: ServiceError | null, response: AnnounceResponse) => void,
