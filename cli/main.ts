@@ -10,6 +10,7 @@ import { partCommands } from './parts.ts';
 import { stackCommand } from './stack/command.ts';
 import { tailCommand } from './tail.ts';
 import { tokenCommand } from './token.ts';
+import { vapidCommand } from './vapid.ts';
 import { upCommand } from './up.ts';
 
 const program = new Command('mesh')
@@ -21,6 +22,7 @@ for (const command of [
   upCommand(process.env),
   ...partCommands(process.env),
   tokenCommand(process.env),
+  vapidCommand(),
   connectCommand(),
   importCommand(),
   explainCommand(process.env),

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { createFanout } from '../fanout/app.ts';
 import { createGateway } from '../gateway/app.ts';
 import { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
+import { NotificationServiceClient } from '../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
 import { ConnectionRegistryServiceClient } from '../gen/registry/v1/registry_service.ts';
 import { createGraph } from '../graph/app.ts';
@@ -23,6 +24,7 @@ import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createMemoryBus } from '../lib/kafka/memory-bus.ts';
 import { createDisposer, runProcess, type Disposer } from '../lib/lifecycle.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
+import { generateVapidKeys, vapidKeysOf, type VapidKeys } from '../lib/web-push/vapid.ts';
 import { createPresence } from '../presence/app.ts';
 import { createMemoryPresenceStore } from '../store/memory-presence-store.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
@@ -70,6 +72,7 @@ async function up(settings: Settings, logger: Logger): Promise<AsyncDisposable> 
 }
 
 async function start(settings: Settings, logger: Logger, disposer: Disposer): Promise<void> {
+  const vapid = vapidKeysOf(settings) ?? passingKeys(settings);
   const store = disposer.add(createStore(settings));
   const bus = disposer.add(createBus(settings));
   const grpcPort = await serveGrpc(settings, { logger, store, bus }, disposer);
@@ -81,6 +84,7 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       ...{ clock, logger, store, bus, graph },
       workerId: `up-${clock.uuid().slice(0, 8)}`,
       httpPort: undefined,
+      vapid,
       partitions: settings.MESH_KAFKA_PARTITIONS,
       replication: settings.MESH_KAFKA_REPLICATION,
     }),
@@ -90,6 +94,8 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       ...{ clock, logger, bus, graph },
       presence: pool(PresenceServiceClient, 'presence'),
       registry: pool(ConnectionRegistryServiceClient, 'presence'),
+      notifications: pool(NotificationServiceClient, 'presence'),
+      vapidPublicKey: vapid?.publicKey,
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME ?? 'up',
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
@@ -103,6 +109,11 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
     }),
   );
   announceReady(gateway, settings, grpcPort);
+}
+
+/** A developer's notifications work without a setting, for as long as the process lives. */
+function passingKeys({ MESH_AUTH: auth }: Settings): VapidKeys | undefined {
+  return auth === 'dev' ? generateVapidKeys('mailto:developer@localhost') : undefined;
 }
 
 /** Presence and graph on one server. Graph reaches presence through it, once it listens. */

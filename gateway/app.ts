@@ -46,6 +46,8 @@ export interface GatewayOptions extends UpstreamClients {
   readonly gatewayName?: string | undefined;
   /** How often clients are asked to send a heartbeat, ms. */
   readonly heartbeatIntervalMs: number;
+  /** Public key that browsers subscribe to notifications with, base64url; without it Web Push is off. */
+  readonly vapidPublicKey?: string | undefined;
   /** Replicas of the gateway's topic; default 1. */
   readonly topicReplication?: number;
   /** Time for clients to leave when the gateway stops, ms; default 5,000. */
@@ -76,6 +78,7 @@ export interface Gateway extends AsyncDisposable {
 const RATE: RateLimit = { perSecond: 20, burst: 40 };
 const SESSIONS_A_USER = 20;
 const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 4 * 1024;
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const IDLE_TIMEOUT_MS = 120_000;
 const DRAIN_MS = 5000;
@@ -211,6 +214,10 @@ function serve(
   const { clock, heartbeatIntervalMs, logger } = options;
   const rate = options.limits?.rate ?? RATE;
   const console = createConsole({ auth: options.auth.mode }, options.consoleDir);
+  const push = {
+    publicKey: options.vapidPublicKey,
+    allowLoopback: options.auth.mode === 'dev',
+  };
   const doorway = createDoorway({
     ...core,
     context: { ...core, clock, heartbeatIntervalMs, logger },
@@ -222,10 +229,11 @@ function serve(
     port: options.httpPort,
     socketPath: SOCKET_PATH,
     maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxBodyBytes: MAX_BODY_BYTES,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     onUpgrade: (request) => answerUpgrade(request, { ...core, doorway, rate, clock }),
-    onRequest: (request) => answerRequest(request, { ...core, doorway, console, clock }),
+    onRequest: (request) => answerRequest(request, { ...core, doorway, console, push, clock }),
   });
 }
 

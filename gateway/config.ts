@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { hostPorts, port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
 import { kafkaSettings, kafkaTopicSettings } from '../lib/kafka/config.ts';
+import { vapidPublicSettings } from '../lib/web-push/vapid.ts';
 
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 const MIN_SECRET_BYTES = 32;
@@ -9,6 +10,7 @@ const MIN_SECRET_BYTES = 32;
 export const gatewaySettings = {
   ...kafkaSettings,
   MESH_KAFKA_REPLICATION: kafkaTopicSettings.MESH_KAFKA_REPLICATION,
+  ...vapidPublicSettings,
   MESH_PRESENCE_ADDRS: hostPorts('127.0.0.1:50051').describe(
     'presence processes, host:port, comma-separated',
   ),

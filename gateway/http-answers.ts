@@ -7,10 +7,16 @@ const CODES = {
   403: 'PERMISSION_DENIED',
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
+  409: 'FAILED_PRECONDITION',
+  413: 'TOO_LARGE',
   426: 'UPGRADE_REQUIRED',
+  429: 'RESOURCE_EXHAUSTED',
   500: 'INTERNAL',
+  501: 'UNIMPLEMENTED',
   503: 'UNAVAILABLE',
 } as const;
+
+export type RefusalStatus = keyof typeof CODES;
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -19,7 +25,7 @@ export function jsonAnswer(status: number, body: string): HttpAnswer {
 }
 
 export function refusal(
-  status: keyof typeof CODES,
+  status: RefusalStatus,
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): HttpAnswer {

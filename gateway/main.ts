@@ -1,5 +1,6 @@
 /** The gateway as a process of its own. */
 import { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
+import { NotificationServiceClient } from '../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
 import { ConnectionRegistryServiceClient } from '../gen/registry/v1/registry_service.ts';
 import { systemClock as clock } from '../lib/clock.ts';
@@ -40,10 +41,12 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
       bus,
       presence: pool(PresenceServiceClient, 'presence', presenceAddresses),
       registry: pool(ConnectionRegistryServiceClient, 'presence', presenceAddresses),
+      notifications: pool(NotificationServiceClient, 'presence', presenceAddresses),
       graph: pool(GraphServiceClient, 'graph', graphAddresses),
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME,
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
+      vapidPublicKey: settings.MESH_VAPID_PUBLIC_KEY,
       topicReplication: settings.MESH_KAFKA_REPLICATION,
       auth: {
         mode: settings.MESH_AUTH,

@@ -2,6 +2,14 @@
 import type { Console } from './console.ts';
 import { jsonAnswer, refusal } from './http-answers.ts';
 import {
+  answerAsk,
+  answerCancel,
+  answerNotifications,
+  answerPushKey,
+  NOTIFICATIONS_PATH,
+  type NotificationOptions,
+} from './notifications.ts';
+import {
   answerExplain,
   answerGateways,
   answerPropagation,
@@ -14,7 +22,7 @@ import { answerEvents, type SseOptions } from './sse.ts';
 
 export const SOCKET_PATH = '/v1/ws';
 
-export interface RouteOptions extends OperatorOptions, SseOptions {
+export interface RouteOptions extends OperatorOptions, SseOptions, NotificationOptions {
   readonly console: Console;
   /** What keeps the gateway from serving, in words. */
   readonly problems: () => readonly string[];
@@ -23,11 +31,16 @@ export interface RouteOptions extends OperatorOptions, SseOptions {
 type Answer = HttpAnswer | StreamAnswer | Promise<HttpAnswer | StreamAnswer>;
 type Route = (request: HttpRequest, options: RouteOptions) => Answer;
 
-const ROUTES: Readonly<Record<string, Route>> = {
+type Method = 'GET' | 'PUT' | 'DELETE';
+type Methods = Readonly<Partial<Record<Method, Route>>>;
+
+const PAGES: Readonly<Record<string, Route>> = {
   '/healthz': () => jsonAnswer(200, '{"status":"ok"}'),
   '/readyz': (_request, { problems }) => readiness(problems()),
   '/v1/presence': answerLookup,
   '/v1/events': answerEvents,
+  '/v1/push/key': answerPushKey,
+  [NOTIFICATIONS_PATH]: answerNotifications,
   '/v1/operator/explain': answerExplain,
   '/v1/operator/gateways': answerGateways,
   '/v1/operator/propagation': answerPropagation,
@@ -38,24 +51,27 @@ const ROUTES: Readonly<Record<string, Route>> = {
     }),
 };
 
+/** Below NOTIFICATIONS_PATH, a user's name each. */
+const NOTIFICATION: Methods = { PUT: answerAsk, DELETE: answerCancel };
+
 export function answerRequest(request: HttpRequest, options: RouteOptions): Answer {
-  const route = routeOf(request.path, options);
-  if (!route) {
-    return refusal(
-      404,
-      `nothing is served at ${request.path}; see /, ${Object.keys(ROUTES).join(', ')}`,
-    );
+  const { method, path } = request;
+  const methods = methodsAt(path, options);
+  if (!methods) {
+    return refusal(404, `nothing is served at ${path}; see /, ${Object.keys(PAGES).join(', ')}`);
   }
-  if (request.method !== 'GET') {
-    return refusal(405, `${request.method} ${request.path}: only GET is served`, { allow: 'GET' });
-  }
-  return route(request, options);
+  const route = methods[method as Method];
+  if (route) return route(request, options);
+  const served = Object.keys(methods).join(', ');
+  return refusal(405, `${method} ${path}: only ${served} is served`, { allow: served });
 }
 
-function routeOf(path: string, { console }: RouteOptions): Route | undefined {
-  if (Object.hasOwn(ROUTES, path)) return ROUTES[path];
+function methodsAt(path: string, { console }: RouteOptions): Methods | undefined {
+  const route = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
+  if (route) return { GET: route };
+  if (path.startsWith(`${NOTIFICATIONS_PATH}/`)) return NOTIFICATION;
   const page = console.answer(path);
-  return page && (() => page);
+  return page && { GET: () => page };
 }
 
 function readiness(problems: readonly string[]): HttpAnswer {

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  /** Of a PUT, POST, DELETE and the like; '' of a GET. */
+  readonly body: string;
   /** Value of a header, by its lower-case name; '' when it is not there. */
   header(name: string): string;
 }
@@ -74,6 +76,8 @@ export interface SocketServerOptions {
   readonly socketPath: string;
   /** A larger message closes the connection without a word (1006 or 1009). */
   readonly maxMessageBytes: number;
+  /** A request with a larger body is refused with 413. */
+  readonly maxBodyBytes: number;
   /** A client that neither sends, receives nor answers a ping for this long is cut off; at least 8 s. */
   readonly idleTimeoutMs: number;
   /** More than this in one socket's memory cuts it off: the last line of defence behind the gateway's own limit. */

@@ -1,5 +1,11 @@
 /** What a session asks of presence and graph, in the gateway's words. Every call rejects with RpcError. */
 import type { GraphServiceClient, Contact } from '../gen/graph/v1/graph_service.ts';
+import type {
+  CancelNotificationRequest,
+  NotificationServiceClient,
+  PendingNotification,
+  RequestNotificationRequest,
+} from '../gen/presence/v1/notification_service.ts';
 import type { Presence, Status } from '../gen/presence/v1/presence.ts';
 import type {
   Activity,
@@ -23,6 +29,7 @@ import type { SessionKey } from './session-key.ts';
 export interface UpstreamClients {
   readonly presence: ClientPool<PresenceServiceClient>;
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
+  readonly notifications: ClientPool<NotificationServiceClient>;
   readonly graph: ClientPool<GraphServiceClient>;
 }
 
@@ -52,6 +59,10 @@ export interface Upstreams {
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
   presences(userIds: readonly string[]): Promise<PresenceReading>;
+  askNotification(request: RequestNotificationRequest): Promise<void>;
+  /** @returns how many requests there were. */
+  cancelNotification(request: CancelNotificationRequest): Promise<number>;
+  notifications(viewerUserId: string): Promise<readonly PendingNotification[]>;
   /** For operators. */
   explain(userId: string): Promise<ExplainPresenceResponse>;
   gateways(): Promise<ListGatewaysResponse>;
@@ -64,7 +75,8 @@ const MAX_IDS_A_CALL = 1000;
 const PAGE_SIZE = 1000;
 const CONTACTS: CallSettings = { timeoutMs: 5000 };
 
-export function createUpstreams({ presence, registry, graph }: UpstreamClients): Upstreams {
+export function createUpstreams(clients: UpstreamClients): Upstreams {
+  const { presence, registry, notifications, graph } = clients;
   const opening = createLimiter(MAX_CALLS);
   const closing = createLimiter(MAX_CALLS);
   return {
@@ -93,6 +105,17 @@ export function createUpstreams({ presence, registry, graph }: UpstreamClients):
       return (await graph.unary((client) => client.filterVisible, request)).contacts;
     },
     presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
+    async askNotification(request) {
+      await notifications.unary((client) => client.requestNotification, request);
+    },
+    async cancelNotification(request) {
+      const reply = await notifications.unary((client) => client.cancelNotification, request);
+      return reply.cancelled;
+    },
+    async notifications(viewerUserId) {
+      const reply = await notifications.unary((to) => to.listNotifications, { viewerUserId });
+      return reply.notifications;
+    },
     explain: (userId) => presence.unary((client) => client.explainPresence, { userId }),
     gateways: () => registry.unary((client) => client.listGateways, {}),
     shards: () => registry.unary((client) => client.listShards, {}),

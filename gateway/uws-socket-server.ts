@@ -1,6 +1,7 @@
 /** The adapter on uWebSockets.js, and the only file that imports it. */
 import { STATUS_CODES } from 'node:http';
 import uWS from 'uWebSockets.js';
+import { refusal } from './http-answers.ts';
 import type {
   HttpAnswer,
   HttpRequest,
@@ -197,6 +198,7 @@ function headOf(request: uWS.HttpRequest): HttpRequest {
     method: request.getCaseSensitiveMethod().toUpperCase(),
     path: request.getUrl(),
     query: new URLSearchParams(request.getQuery()),
+    body: '',
     header: (name) => headers.get(name) ?? '',
   };
 }
@@ -238,7 +240,9 @@ async function answerRequest(
 ): Promise<void> {
   const gone = new AbortController();
   response.onAborted(() => gone.abort());
-  const answer = await options.onRequest(request);
+  const answer = await (isBodiless(request)
+    ? options.onRequest(request)
+    : answerWithBody(response, request, options));
   if (gone.signal.aborted) return;
   response.cork(() => {
     if ('body' in answer) return writeAnswer(response, answer);
@@ -246,6 +250,32 @@ async function answerRequest(
     const stream = new Stream(response);
     gone.signal.addEventListener('abort', () => stream.closed());
     stream.opened(answer.open);
+  });
+}
+
+const isBodiless = ({ method }: HttpRequest): boolean => method === 'GET' || method === 'HEAD';
+
+async function answerWithBody(
+  response: uWS.HttpResponse,
+  request: HttpRequest,
+  { maxBodyBytes, onRequest }: SocketServerOptions,
+): Promise<HttpAnswer | StreamAnswer> {
+  const body = await readBody(response, maxBodyBytes);
+  if (body !== undefined) return onRequest({ ...request, body });
+  return refusal(413, `the body is longer than ${maxBodyBytes} bytes`, { connection: 'close' });
+}
+
+/** To be called before the handler returns. Undefined: too long. */
+function readBody(response: uWS.HttpResponse, maxBytes: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    response.onData((chunk, isLast) => {
+      length += chunk.byteLength;
+      if (length > maxBytes) return resolve(undefined);
+      chunks.push(Buffer.from(new Uint8Array(chunk.slice(0))));
+      if (isLast) resolve(Buffer.concat(chunks).toString());
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 /** The other parts in this process over their in-process adapters and real gRPC, with gateways to be added. */
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/app.ts';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import { NotificationServiceClient } from '../../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { ConnectionRegistryServiceClient } from '../../gen/registry/v1/registry_service.ts';
 import { createFanout } from '../../fanout/app.ts';
@@ -14,6 +15,7 @@ import type { MessageBus } from '../../lib/kafka/bus.ts';
 import { createMemoryBus } from '../../lib/kafka/memory-bus.ts';
 import { createDisposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
+import { generateVapidKeys, type VapidKeys } from '../../lib/web-push/vapid.ts';
 import { createPresence } from '../../presence/app.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
@@ -25,6 +27,8 @@ export interface InProcessMeshOptions {
   readonly closeGraceMs?: number;
   /** Followers up to which a user is pushed; default 5,000. */
   readonly maxFollowers?: number;
+  /** Signs notifications; default: fresh keys. */
+  readonly vapid?: VapidKeys;
 }
 
 export interface InProcessMesh extends AsyncDisposable {
@@ -33,6 +37,7 @@ export interface InProcessMesh extends AsyncDisposable {
   readonly graph: ClientPool<GraphServiceClient>;
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
   readonly presence: ClientPool<PresenceServiceClient>;
+  readonly notifications: ClientPool<NotificationServiceClient>;
   /** A gateway that is ready; closed with the mesh. */
   addGateway(overrides?: Partial<GatewayOptions>): Promise<Gateway>;
   befriend(userId: string, friendUserId: string): Promise<void>;
@@ -51,6 +56,7 @@ export async function startInProcessMesh(
   options: InProcessMeshOptions = {},
 ): Promise<InProcessMesh> {
   const { leaseTtlMs = 2000, closeGraceMs = 300, maxFollowers = 5000 } = options;
+  const { vapid = generateVapidKeys('mailto:test@example.org') } = options;
   const disposer = createDisposer();
   const bus = disposer.add(createMemoryBus({ clock }));
   const store = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
@@ -73,6 +79,13 @@ export async function startInProcessMesh(
     addresses,
     clock,
   });
+  const notifications = createClientPool({
+    service: NotificationServiceClient,
+    name: 'presence',
+    addresses,
+    clock,
+  });
+  disposer.defer(() => notifications[Symbol.dispose]());
   disposer.defer(() => presence[Symbol.dispose]());
   disposer.defer(() => registry[Symbol.dispose]());
   const graphPart = disposer.add(
@@ -99,6 +112,7 @@ export async function startInProcessMesh(
       bus,
       graph,
       workerId: 'worker',
+      vapid,
       httpPort: undefined,
     }),
   );
@@ -108,6 +122,7 @@ export async function startInProcessMesh(
     graph,
     registry,
     presence,
+    notifications,
     async addGateway(overrides = {}) {
       const gateway = disposer.add(
         await createGateway({
@@ -116,7 +131,9 @@ export async function startInProcessMesh(
           bus,
           presence,
           registry,
+          notifications,
           graph,
+          vapidPublicKey: vapid.publicKey,
           httpPort: 0,
           auth: { mode: 'dev' },
           heartbeatIntervalMs: 300,
