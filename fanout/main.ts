@@ -12,7 +12,7 @@ import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { createFanout } from './app.ts';
 import { readFanoutSettings, type FanoutSettings } from './config.ts';
 
-const CLOSE_WITHIN_MS = 10_000;
+export const CLOSE_WITHIN_MS = 10_000;
 
 export function main(env: Environment, known: readonly string[]): Promise<void> {
   const logger = createLogger('fanout');

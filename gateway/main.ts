@@ -13,7 +13,7 @@ import { createGateway } from './app.ts';
 import { readGatewaySettings, type GatewaySettings } from './config.ts';
 
 /** Longer than the drain. */
-const CLOSE_WITHIN_MS = 15_000;
+export const CLOSE_WITHIN_MS = 15_000;
 
 export function main(env: Environment, known: readonly string[]): Promise<void> {
   const logger = createLogger('gateway');

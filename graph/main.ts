@@ -11,7 +11,7 @@ import { dgraphAddress, readGraphSettings, type GraphSettings } from './config.t
 import { createDgraphGraphStore } from './dgraph-graph-store.ts';
 import { presenceThrough } from './grpc-presence.ts';
 
-const CLOSE_WITHIN_MS = 10_000;
+export const CLOSE_WITHIN_MS = 10_000;
 const DRAIN_MS = 3000;
 
 export function main(env: Environment, known: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { createPresence } from './app.ts';
 import { readPresenceSettings, type PresenceSettings } from './config.ts';
 
-const CLOSE_WITHIN_MS = 10_000;
+export const CLOSE_WITHIN_MS = 10_000;
 const DRAIN_MS = 3000;
 
 export function main(env: Environment, known: readonly string[]): Promise<void> {

@@ -4,12 +4,12 @@ import type { ChildProcess } from 'node:child_process';
 import { endProcess, launch, logFile } from './launch.ts';
 import type { ServerSpec } from './server.ts';
 import { requireFreePorts } from './stack.ts';
-import { stackServers, type StackServer } from './servers.ts';
+import { serverNamed } from './servers.ts';
 import type { RunContext } from './tools.ts';
 
 /** Starts it, fetching what is missing, and resolves once it serves. Disposing stops it and waits. */
 export async function run(name: string, context: RunContext): Promise<AsyncDisposable> {
-  const server = await find(name).install(context);
+  const server = await serverNamed(name).install(context);
   await requireFreePorts(server);
   await server.prepare();
   const children: ChildProcess[] = [];
@@ -24,14 +24,6 @@ export async function run(name: string, context: RunContext): Promise<AsyncDispo
   }
   context.say(`${name}: ready on ${server.address}`);
   return { [Symbol.asyncDispose]: stop };
-}
-
-function find(name: string): StackServer {
-  const servers = stackServers();
-  const server = servers.find(({ spec }) => spec.name === name);
-  if (server) return server;
-  const names = servers.map(({ spec }) => spec.name).join(', ');
-  throw new Error(`${JSON.stringify(name)} is no server of the stack; run one of ${names}`);
 }
 
 async function start(

@@ -1,4 +1,4 @@
-/** The three servers of `npm run stack`, on their usual ports of this machine. */
+/** The servers of `npm run stack`, on their usual ports of this machine. */
 import { join } from 'node:path';
 import { stackDir } from './cache.ts';
 import { dgraphServer, installDgraph } from './dgraph.ts';
@@ -6,6 +6,7 @@ import { installKafka, kafkaServer } from './kafka.ts';
 import { installRedis, redisServer } from './redis.ts';
 import type { ServerSpec } from './server.ts';
 import type { RunContext } from './tools.ts';
+import { installZipkin, zipkinServer } from './zipkin.ts';
 
 /** Dgraph's usual HTTP port is the gateway's. */
 const DGRAPH_PORT_OFFSET = 100;
@@ -17,6 +18,7 @@ export interface StackServer {
   readonly spec: ServerSpec;
 }
 
+/** What the mesh needs. */
 export function stackServers(): readonly StackServer[] {
   const dir = stackDir();
   const redis = redisServer({ dir: join(dir, 'redis'), port: 6379 });
@@ -35,4 +37,24 @@ export function stackServers(): readonly StackServer[] {
     { spec: kafka(''), install: async (context) => kafka(await installKafka(context)) },
     { spec: dgraph(''), install: async (context) => dgraph(await installDgraph(context)) },
   ];
+}
+
+/** Shows traces. Started only when asked for: nothing depends on it. */
+export function tracesServer(): StackServer {
+  const traces = (jar: string): ServerSpec =>
+    zipkinServer({ dir: join(stackDir(), 'traces'), jar, port: 9411 });
+  return { spec: traces(''), install: async (context) => traces(await installZipkin(context)) };
+}
+
+/** Those named; without names, what the mesh needs. */
+export function serversNamed(names: readonly string[]): readonly StackServer[] {
+  return names.length === 0 ? stackServers() : names.map(serverNamed);
+}
+
+export function serverNamed(name: string): StackServer {
+  const servers = [...stackServers(), tracesServer()];
+  const server = servers.find(({ spec }) => spec.name === name);
+  if (server) return server;
+  const names = servers.map(({ spec }) => spec.name).join(', ');
+  throw new Error(`${JSON.stringify(name)} is no server of the stack; there are ${names}`);
 }

@@ -65,6 +65,11 @@ export function environment(servers: readonly StackServer[]): Readonly<Record<st
   return Object.assign({}, ...servers.map(({ spec }) => spec.env)) as Record<string, string>;
 }
 
+/** Whether `up` started it, or a process of it, and that still runs. */
+export function isStarted({ spec }: StackServer): boolean {
+  return spec.processes.some((process) => pidOf(spec, process).read() !== undefined);
+}
+
 async function bringUp({ spec, install }: StackServer, context: RunContext): Promise<void> {
   const { name, address } = spec;
   if (spec.processes.every((process) => pidOf(spec, process).read() !== undefined)) {

@@ -66,20 +66,26 @@ export interface ClientPoolOptions<C extends BaseClient> {
   readonly service: ClientConstructor<C>;
   /** What the service is called in error messages. */
   readonly name: string;
-  /** host:port of each process. */
+  /** host:port of each process; or a name that stands for several, such as a headless service in Kubernetes. */
   readonly addresses: readonly string[];
   readonly clock: Clock;
 }
 
 const DEFAULT_TIMEOUT_MS = 2000;
 
-/** Quick to find a process that came back; the default backs off to two minutes. */
+/**
+ * Quick to find a process that came back; the default backs off to two minutes. Where a name stands for several
+ * processes, calls go round them, and the name is looked up again when one of them is gone.
+ */
 export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3000,
+  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.dns_min_time_between_resolutions_ms': 1000,
 };
 
 export function createClientPool<C extends BaseClient>(
@@ -93,7 +99,9 @@ export function createClientPool<C extends BaseClient>(
   let turn = 0;
   const inTurn = (): readonly C[] => {
     const first = turn++ % clients.length;
-    return [...clients.slice(first), ...clients.slice(0, first)].map(({ client }) => client);
+    const all = [...clients.slice(first), ...clients.slice(0, first)].map(({ client }) => client);
+    // The only name may stand for several processes: then the second try goes to another one.
+    return all.length === 1 ? [...all, ...all] : all;
   };
   return {
     target,
@@ -167,7 +175,7 @@ function asRpcError(error: unknown, target: string): RpcError {
 /** What grpc-js says of a connection that failed, without its wrapping. */
 function plain(details: string): string {
   return details
-    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/^(round_robin: )?(No connection established\. Last error: )*(Error: )?/, '')
     .replace(/\.? Resolution note: ?$/, '');
 }
 

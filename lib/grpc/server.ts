@@ -59,6 +59,8 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     server.addService(definition, implementation);
   }
   const port = await listen(server, options.host, options.port);
+  // Of this one service it says no more than that the process answers: what a liveness probe wants to know.
+  health.setStatus(HEALTH, 'SERVING');
   const tell = (name: string, ready: boolean): void =>
     health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
   const unwatch = options.services.map(({ name, readiness }) =>

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { stackServers } from '../../../cli/stack/servers.ts';
+import { serversNamed, stackServers, tracesServer } from '../../../cli/stack/servers.ts';
 import { environment } from '../../../cli/stack/stack.ts';
 import { requireTools } from '../../../cli/stack/tools.ts';
 import { knownNames } from '../../../cli/settings.ts';
@@ -15,7 +15,7 @@ test('a missing tool says how to get it, all missing ones at once', () => {
 });
 
 test('no two servers want the same port, and none the mesh’s own', () => {
-  const ports = stackServers().flatMap(({ spec }) => spec.ports);
+  const ports = [...stackServers(), tracesServer()].flatMap(({ spec }) => spec.ports);
   expect(new Set([...ports, 8080, 8081, 50051, 50052]).size).toBe(ports.length + 4);
 });
 
@@ -23,4 +23,14 @@ test('the environment has only settings that the mesh knows', () => {
   const names = Object.keys(environment(stackServers()));
   expect(names).toEqual(['MESH_REDIS_URL', 'MESH_KAFKA_BROKERS', 'MESH_DGRAPH_URL']);
   expect(knownNames).toEqual(expect.arrayContaining(names));
+});
+
+test('traces are shown only where that is asked for, by OTEL_* alone', () => {
+  expect(serversNamed([])).toHaveLength(3);
+  const names = Object.keys(environment(serversNamed(['traces'])));
+  expect(names).toContain('OTEL_TRACES_EXPORTER');
+  expect(names.filter((name) => !name.startsWith('OTEL_'))).toEqual([]);
+  expect(() => serversNamed(['kafka', 'zipkin'])).toThrow(
+    '"zipkin" is no server of the stack; there are redis, kafka, dgraph, traces',
+  );
 });

@@ -51,6 +51,12 @@ test.each(['test.v1.Test', ''])('health of %p follows readiness', async (service
   expect((await check()).status).toBe(1);
 });
 
+test('health of the health service says that the process answers, ready or not', async () => {
+  using pool = healthPool([address()]);
+  const service = 'grpc.health.v1.Health';
+  expect((await pool.unary((client) => client.check, { service })).status).toBe(1);
+});
+
 test('a call goes past an address that does not answer', async () => {
   using pool = healthPool(['127.0.0.1:1', address()]);
   for (let i = 0; i < 4; i++) {

@@ -1,0 +1,219 @@
+/** What `tilt up -- --k8s` applies: would a server take it, does it hang together, and do the parts accept it? */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from '@jest/globals';
+import { knownNames } from '../../cli/settings.ts';
+import * as fanout from '../../fanout/main.ts';
+import { readFanoutSettings } from '../../fanout/config.ts';
+import { createAuthenticator } from '../../gateway/auth.ts';
+import * as gateway from '../../gateway/main.ts';
+import { readGatewaySettings } from '../../gateway/config.ts';
+import * as graph from '../../graph/main.ts';
+import { readGraphSettings } from '../../graph/config.ts';
+import type { ServerSpec } from '../../cli/stack/server.ts';
+import { probeTcp } from '../../cli/stack/probes.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
+import { openRedis } from '../../lib/redis/connection.ts';
+import * as presence from '../../presence/main.ts';
+import { readPresenceSettings } from '../../presence/config.ts';
+import { checkRedisSettings } from '../../store/redis-settings.ts';
+import { freePort } from '../support/free-port.ts';
+import { packageRoot } from '../support/package-root.ts';
+import { startServer, temporaryDir } from '../support/server.ts';
+import { isWorkload, selected, type Container, type EnvVar, type Manifest } from './kubernetes.ts';
+import { checkManifests, installManifestCheck } from './manifest-check.ts';
+
+const DIR = join(packageRoot(), 'tilt', 'k8s');
+const PARTS = {
+  presence: { ...presence, read: readPresenceSettings },
+  graph: { ...graph, read: readGraphSettings },
+  fanout: { ...fanout, read: readFanoutSettings },
+  gateway: { ...gateway, read: readGatewaySettings },
+};
+type PartName = keyof typeof PARTS;
+const NAMES = Object.keys(PARTS) as PartName[];
+
+let binary: string;
+let objects: readonly Manifest[];
+let problems: string;
+
+beforeAll(async () => {
+  binary = await installManifestCheck();
+  const files = (await readdir(DIR)).filter((name) => name.endsWith('.yaml'));
+  ({ objects, problems } = await checkManifests(
+    binary,
+    files.map((name) => join(DIR, name)),
+  ));
+}, 600_000);
+
+const workload = (name: string) =>
+  objects.filter(isWorkload).find(({ metadata }) => metadata.name === name)!;
+const containerOf = (name: string): Container => workload(name).spec.template.spec.containers[0];
+const ofKind = <K extends Manifest['kind']>(kind: K) =>
+  objects.filter((object): object is Extract<Manifest, { kind: K }> => object.kind === kind);
+
+test('Kubernetes would take them all', () => {
+  expect(problems).toBe('');
+  const workloads = objects.filter(isWorkload).map(({ metadata }) => metadata.name);
+  const servers = ['dgraph-alpha', 'dgraph-zero', 'kafka', 'redis', 'traces'];
+  expect(workloads.sort()).toEqual([...servers, ...NAMES].sort());
+});
+
+test.each([
+  [
+    'a field that does not exist',
+    'readinessProbe:',
+    'readynessProbe:',
+    /unknown field .*readyness/,
+  ],
+  ['a value of the wrong kind', 'replicas: 2', 'replicas: two', /replicas/],
+  ['a port that is none', 'containerPort: 8080', 'containerPort: 80800', /must be between 1 and/],
+  [
+    'a selector of other pods',
+    'name: gateway\n  template',
+    'name: gatewei\n  template',
+    /selector/,
+  ],
+  ['two kinds of budget', 'maxUnavailable: 1', 'maxUnavailable: 1\n  minAvailable: 1', /both set/],
+  ['an object nobody knows', 'kind: Service', 'kind: Servize', /no kind "Servize"/],
+])('%s is found', async (_what, right, wrong, problem) => {
+  const manifest = await readFile(join(DIR, 'gateway.yaml'), 'utf8');
+  const file = join(await temporaryDir('manifests'), 'gateway.yaml');
+  await writeFile(file, manifest.replace(right, wrong));
+  const checked = await checkManifests(binary, [file]);
+  expect(checked.problems).toMatch(problem);
+  expect(checked.objects).toHaveLength(2);
+});
+
+test('each service finds the pods of one workload, and the ports by their names', () => {
+  for (const { metadata, spec } of ofKind('Service')) {
+    const found = selected(objects, spec.selector);
+    expect(found.map(({ metadata: { name } }) => name)).toEqual([metadata.name]);
+    const names = found[0]!.spec.template.spec.containers[0].ports!.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(spec.ports.map(({ targetPort }) => targetPort)));
+  }
+});
+
+test('one pod of each part can always be taken away, and something is left', () => {
+  const budgets = ofKind('PodDisruptionBudget');
+  expect(budgets.map(({ metadata }) => metadata.name).sort()).toEqual([...NAMES].sort());
+  for (const { spec } of budgets) {
+    const [found] = selected(objects, spec.selector.matchLabels);
+    expect(found!.spec.replicas).toBeGreaterThan(spec.maxUnavailable);
+  }
+});
+
+test.each(NAMES)('%s has the time to close before it is killed', (name) => {
+  const { terminationGracePeriodSeconds } = workload(name).spec.template.spec;
+  const command = containerOf(name).lifecycle?.preStop?.exec?.command ?? ['sleep', '0'];
+  const closedAfterMs = Number(command[1]) * 1000 + PARTS[name].CLOSE_WITHIN_MS;
+  expect(terminationGracePeriodSeconds * 1000).toBeGreaterThan(closedAfterMs);
+});
+
+const SECRET = 'a secret of at least thirty-two bytes';
+
+/** The environment of a pod's process. */
+function environmentOf(name: string): Record<string, string> {
+  const { env = [], envFrom = [] } = containerOf(name);
+  const shared = envFrom.map(({ configMapRef }) => {
+    const found = ofKind('ConfigMap').find(({ metadata }) => metadata.name === configMapRef?.name);
+    return found!.data;
+  });
+  const own = env.map((variable) => [variable.name, valueOf(variable, name)]);
+  return Object.assign({}, ...shared, Object.fromEntries(own)) as Record<string, string>;
+}
+
+function valueOf({ value, valueFrom }: EnvVar, name: string): string {
+  if (valueFrom?.fieldRef) {
+    expect(valueFrom.fieldRef.fieldPath).toBe('metadata.name');
+    return `${name}-5d8f9c7b64-x2x7q`;
+  }
+  if (valueFrom?.secretKeyRef) {
+    expect(valueFrom.secretKeyRef).toEqual({ name: 'mesh-jwt', key: 'secret' });
+    return SECRET;
+  }
+  return value!;
+}
+
+test.each(NAMES)('%s accepts its settings', (name) => {
+  expect(containerOf(name)).toMatchObject({ image: 'presence-mesh', args: [name] });
+  PARTS[name].read(environmentOf(name), knownNames);
+});
+
+test('a gateway has a name of its own, and lets nobody in without a signed token', () => {
+  const settings = readGatewaySettings(environmentOf('gateway'), knownNames);
+  const { MESH_AUTH: mode, MESH_JWT_SECRET: jwtSecret } = settings;
+  expect(settings.MESH_GATEWAY_NAME).toBe('gateway-5d8f9c7b64-x2x7q');
+  const { authenticate } = createAuthenticator({ mode, jwtSecret, host: '0.0.0.0', clock });
+  return expect(authenticate('dev:alice')).rejects.toThrow(/not a valid JWT/);
+});
+
+test('every address in the settings is a service and a port of it', () => {
+  const served = ofKind('Service').flatMap(({ metadata, spec }) =>
+    spec.ports.map(({ port }) => `${metadata.name}:${port}`),
+  );
+  const [settings] = ofKind('ConfigMap');
+  const addresses = Object.values(settings!.data).flatMap(
+    (value) => /[\w-]+:\d+$/.exec(value) ?? [],
+  );
+  expect(addresses).toHaveLength(6);
+  expect(served).toEqual(expect.arrayContaining(addresses));
+});
+
+test.each(['presence', 'graph'] as const)('%s: one name for all its pods', (name) => {
+  const service = ofKind('Service').find(({ metadata }) => metadata.name === name)!;
+  expect(service.spec.clusterIP).toBe('None');
+  const port = containerOf(name).ports![0]!.containerPort;
+  expect(containerOf(name).readinessProbe?.grpc).toMatchObject({ port });
+  expect(containerOf(name).livenessProbe?.grpc).toEqual({
+    port,
+    service: 'grpc.health.v1.Health',
+  });
+});
+
+test.each(['fanout', 'gateway'] as const)('%s tells of its health over HTTP', (name) => {
+  expect(containerOf(name).readinessProbe?.httpGet?.path).toBe('/readyz');
+  expect(containerOf(name).livenessProbe?.httpGet?.path).toBe('/healthz');
+});
+
+test('everything says what it needs', () => {
+  for (const { spec } of objects.filter(isWorkload)) {
+    const { requests } = spec.template.spec.containers[0].resources;
+    expect(requests).toEqual({ cpu: expect.any(String), memory: expect.any(String) });
+  }
+});
+
+function redisServer(dir: string, port: number): ServerSpec {
+  const args = containerOf('redis').args!.map((arg) => (arg === '/data' ? dir : arg));
+  const command = 'redis-server';
+  const probe = (): Promise<void> => probeTcp(port, 'PING\r\n', '+PONG');
+  return {
+    name: 'redis',
+    address: `127.0.0.1:${port}`,
+    ports: [port],
+    env: {},
+    dir,
+    prepare: () => Promise.resolve(),
+    processes: [
+      {
+        name: 'redis',
+        command,
+        args: [...args, '--bind', '127.0.0.1', '--port', String(port)],
+        probe,
+      },
+    ],
+  };
+}
+
+test('a real Redis with its arguments has the settings that the store asks for', async () => {
+  const port = await freePort();
+  const server = await startServer('redis', (dir) => redisServer(dir, port));
+  const urls = [`redis://127.0.0.1:${port}`];
+  const connection = openRedis({ urls, clock, commandTimeoutMs: 2000, name: 'test' });
+  try {
+    await checkRedisSettings(connection, 64);
+  } finally {
+    await connection[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  }
+}, 30_000);
