@@ -14,7 +14,12 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './examples/tsconfig.json', './console/tsconfig.json'],
+        project: [
+          './tsconfig.json',
+          './examples/tsconfig.json',
+          './console/tsconfig.json',
+          './console/worker/tsconfig.json',
+        ],
       },
     },
     rules: {

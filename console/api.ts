@@ -14,14 +14,16 @@ export class ApiError extends Error {
 export interface Api {
   /** @throws ApiError */
   get(path: string, query?: Readonly<Record<string, string>>): Promise<unknown>;
+  /** @throws ApiError */
+  send(method: 'PUT' | 'DELETE', path: string, body: object): Promise<unknown>;
 }
 
 export function createApi(token: string): Api {
+  const headers = { authorization: `Bearer ${token}` };
   return {
     get: (path, query = {}) =>
-      answerOf(`${path}?${new URLSearchParams(query).toString()}`, {
-        headers: { authorization: `Bearer ${token}` },
-      }),
+      answerOf(`${path}?${new URLSearchParams(query).toString()}`, { headers }),
+    send: (method, path, body) => answerOf(path, { method, headers, body: JSON.stringify(body) }),
   };
 }
 

@@ -4,13 +4,15 @@ import type { Closing } from '../sdk/index.ts';
 import { answerOf, createApi } from './api.ts';
 import { find } from './dom.ts';
 import { hideLogin, setUpLogin, showLogin } from './login.ts';
+import { createNotifications } from './notifications.ts';
 import { createOperator } from './operator.ts';
 import { createSessions } from './session.ts';
 
 const LOGGED_OUT = 1000;
 
 const operator = createOperator(clock);
-const sessions = createSessions({ clock, onProblem: say, onClosed: leave });
+const notifications = createNotifications({ clock, onProblem: say });
+const sessions = createSessions({ clock, notifications, onProblem: say, onClosed: leave });
 
 function say(problem: string): void {
   find('problem', HTMLParagraphElement).textContent = problem;
@@ -31,7 +33,9 @@ async function enter(token: string): Promise<void> {
 }
 
 async function letIn(token: string): Promise<void> {
-  await operator.open(createApi(token));
+  const api = createApi(token);
+  await operator.open(api);
+  void notifications.open(api).catch(sayError);
   hideLogin();
   sessions.open(token);
   find('choice', HTMLFormElement).querySelector<HTMLInputElement>('input:checked')?.focus();
@@ -39,6 +43,7 @@ async function letIn(token: string): Promise<void> {
 
 function leave({ code, reason }: Closing): void {
   operator.close();
+  notifications.close();
   showLogin();
   if (code !== LOGGED_OUT) say(`Closed: ${reason} (${code})`);
 }

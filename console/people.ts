@@ -1,9 +1,11 @@
 /** Whom the user sees: a row each, which stays the same element while they are seen, so that focus and scroll do too. */
 import type { Presence } from '../sdk/index.ts';
 import { find, make, time } from './dom.ts';
+import type { Notifications } from './notifications.ts';
 
 interface Row {
   readonly element: HTMLLIElement;
+  readonly button: HTMLButtonElement;
   update(presence: Presence): void;
 }
 
@@ -11,6 +13,8 @@ export interface PeopleOptions {
   /** A row in pull mode has come, or one has gone: it is to be watched while it is on screen, or not any more. */
   readonly onPulled: (row: HTMLElement, userId: string) => void;
   readonly onGone: (row: HTMLElement) => void;
+  /** A button for each. */
+  readonly notifications: Pick<Notifications, 'buttonFor' | 'forget' | 'update'>;
 }
 
 export interface People {
@@ -18,17 +22,18 @@ export interface People {
   clear(): void;
 }
 
-export function createPeople({ onPulled, onGone }: PeopleOptions): People {
+export function createPeople({ onPulled, onGone, notifications }: PeopleOptions): People {
   const list = find('people', HTMLUListElement);
   const rows = new Map<string, Row>();
 
-  const drop = (userId: string, { element }: Row): void => {
+  const drop = (userId: string, { element, button }: Row): void => {
     rows.delete(userId);
+    notifications.forget(button);
     element.remove();
     onGone(element);
   };
   const add = (presence: Presence): Row => {
-    const row = createRow(presence.userId);
+    const row = createRow(presence.userId, notifications);
     rows.set(presence.userId, row);
     list.insertBefore(row.element, successor(list, presence.userId));
     return row;
@@ -59,22 +64,24 @@ function countOf(presences: ReadonlyMap<string, Presence>): string {
   return `${here} of ${presences.size} here`;
 }
 
-function createRow(userId: string): Row {
+function createRow(userId: string, notifications: PeopleOptions['notifications']): Row {
   const dot = make('span', 'dot');
   dot.setAttribute('aria-hidden', 'true');
   const status = make('span', 'status');
   const detail = make('span', 'detail faint');
-  const element = make('li', '', dot, make('span', 'name', userId), status, detail);
+  const button = notifications.buttonFor(userId);
+  const element = make('li', '', dot, make('span', 'name', userId), status, detail, button);
   element.dataset['userId'] = userId;
   let shown: Presence | undefined;
   return {
-    element,
+    ...{ element, button },
     update(presence) {
       if (presence === shown) return;
       shown = presence;
       dot.className = `dot ${presence.status}`;
       status.textContent = presence.status.toLowerCase();
       detail.replaceChildren(...detailOf(presence));
+      notifications.update(button, presence);
     },
   };
 }

@@ -2,12 +2,14 @@
 import { createPresenceClient, type Choice, type Closing, type Clock } from '../sdk/index.ts';
 import { createChanges } from './changes.ts';
 import { find } from './dom.ts';
+import type { Notifications } from './notifications.ts';
 import { createOnScreen } from './on-screen.ts';
 import { createPeople } from './people.ts';
 import { setUpChoice } from './choice.ts';
 
 export interface SessionOptions {
   readonly clock: Clock;
+  readonly notifications: Notifications;
   readonly onProblem: (problem: string) => void;
   /** It has ended and does not come back by itself. */
   readonly onClosed: (closing: Closing) => void;
@@ -20,11 +22,16 @@ export interface Sessions {
 }
 
 /** One at a time, on the same page. */
-export function createSessions({ clock, onProblem, onClosed }: SessionOptions): Sessions {
+export function createSessions({
+  clock,
+  notifications,
+  onProblem,
+  onClosed,
+}: SessionOptions): Sessions {
   let client: Client | undefined;
   const changes = createChanges();
   const onScreen = createOnScreen({ watch: (userId) => client?.watch([userId]) ?? nothing });
-  const people = createPeople({ onPulled: onScreen.add, onGone: onScreen.remove });
+  const people = createPeople({ onPulled: onScreen.add, onGone: onScreen.remove, notifications });
   const showChoice = setUpChoice((choice) => client && choose(client, choice));
   find('logout', HTMLButtonElement).addEventListener('click', () => client?.logout());
 

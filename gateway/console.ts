@@ -22,6 +22,7 @@ const SETTINGS_PATH = '/console/settings.json';
 const FILES: Readonly<Record<string, { readonly name: string; readonly type: string }>> = {
   '/': { name: 'index.html', type: 'text/html' },
   '/console/main.js': { name: 'main.js', type: 'text/javascript' },
+  '/console/push-worker.js': { name: 'push-worker.js', type: 'text/javascript' },
   '/console/style.css': { name: 'style.css', type: 'text/css' },
   '/console/icon.svg': { name: 'icon.svg', type: 'image/svg+xml' },
 };

@@ -1,4 +1,4 @@
-// Makes the console's page, which the gateway serves, of console/: one script, no source of anything else.
+// Makes the console's page, which the gateway serves, of console/: a script and a service worker, no source of anything else.
 import { cpSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -6,7 +6,7 @@ const FROM = 'console';
 const TO = 'dist/console';
 
 await build({
-  entryPoints: [`${FROM}/main.ts`],
+  entryPoints: { main: `${FROM}/main.ts`, 'push-worker': `${FROM}/worker/push-worker.ts` },
   bundle: true,
   minify: true,
   format: 'esm',

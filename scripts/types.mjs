@@ -8,6 +8,7 @@ for (const project of [
   'sdk/tsconfig.json',
   'examples/tsconfig.json',
   'console/tsconfig.json',
+  'console/worker/tsconfig.json',
 ]) {
   const { status } = spawnSync(process.execPath, [TSC, '-p', project, '--noEmit'], {
     stdio: 'inherit',
