@@ -6,6 +6,8 @@ import type { Clock } from '../lib/clock.ts';
 
 export interface Expirations {
   hint(userId: string): void;
+  /** Whether there are hints that were not looked at. */
+  isWaiting(): boolean;
   /** Users to look at now, at most `limit`: those due, then those hinted at. They count as looked at. */
   toLookAt(due: readonly string[], limit: number): readonly string[];
 }
@@ -30,6 +32,7 @@ export function createExpirations(clock: Clock): Expirations {
       turn();
       if (!recent.has(userId) && !before.has(userId)) hinted.add(userId);
     },
+    isWaiting: () => hinted.size > 0,
     toLookAt(due, limit) {
       if (due.length === 0 && hinted.size === 0) return due;
       turn();

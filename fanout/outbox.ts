@@ -86,6 +86,11 @@ export class ShardOutbox {
     }
   }
 
+  /** Whether an outbox of this length, when it was last read, has entries that are not in hand. */
+  isBehind(length: number): boolean {
+    return length > this.#inHand.size - this.#finished.length;
+  }
+
   /** Next time, read from the head: the outbox may not be the one that was read. */
   rewind(): void {
     this.#cursor = undefined;

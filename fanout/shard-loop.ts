@@ -1,6 +1,7 @@
 /**
- * One shard in the care of this worker: swept every tick and whenever its bell rings, users found due are looked at,
- * outbox entries are taken in hand. When this process dies, the shard's lease ends and its next owner goes on.
+ * One shard in the care of this worker: swept when its bell rings, when a user of it is due, and now and then besides;
+ * users found due are looked at, outbox entries are taken in hand. When this process dies, the shard's lease ends and
+ * its next owner goes on.
  */
 import type { Clock } from '../lib/clock.ts';
 import { backoffMs } from '../lib/retry.ts';
@@ -38,6 +39,13 @@ const LIMIT = 128;
 /** Time for entries in hand before a shard is given back, ms; what is left then, the next owner delivers too. */
 const GIVE_BACK_MS = 1000;
 const BACKOFF = { baseMs: 20, maxMs: 200 };
+/**
+ * Longest time between sweeps while nothing is due, ms: a bell that is not heard costs no more than this, the shard's
+ * ownership is renewed, and a step of the store's clock is noticed.
+ */
+const IDLE_MS = 200;
+/** How often somebody else's shard is asked for, ms. */
+const ASK_MS = 50;
 
 export class ShardLoop {
   readonly #options: ShardLoopOptions;
@@ -50,7 +58,8 @@ export class ShardLoop {
   #again = false;
   #ended = false;
   #failures = 0;
-  #pausedUntilMs = 0;
+  /** Monotonic: when to sweep next, unless there is news before. */
+  #sweepAtMs = 0;
   #floor: number | undefined;
   #outboxLength = 0;
 
@@ -65,17 +74,15 @@ export class ShardLoop {
     return this.#outboxLength;
   }
 
-  /** Sweeps, unless a sweep is under way. */
+  /** Sweeps if it is time to, unless a sweep is under way. */
   tick(): void {
-    if (this.#isRunning || this.#ended || this.#isPaused()) return;
-    this.#isRunning = true;
-    this.#running = this.#run();
+    if (!this.#isRunning && !this.#ended && this.#isTime()) this.#start();
   }
 
   /** Sweeps now, or again when the sweep under way is over. */
   ring(): void {
     if (this.#isRunning) this.#again = true;
-    else this.tick();
+    else if (!this.#ended && !this.#isPaused()) this.#start();
   }
 
   /** A user's key expired: looked at with the next sweep. */
@@ -98,8 +105,22 @@ export class ShardLoop {
     redis.worked(nameOf(shard));
   }
 
+  #start(): void {
+    this.#isRunning = true;
+    this.#running = this.#run();
+  }
+
+  #isTime(): boolean {
+    return this.#isDue() || (this.#failures === 0 && this.#expirations.isWaiting());
+  }
+
+  #isDue(): boolean {
+    return this.#options.clock.monotonic() >= this.#sweepAtMs;
+  }
+
+  /** After a failure not even news is a reason to sweep before it is time. */
   #isPaused(): boolean {
-    return this.#failures > 0 && this.#options.clock.monotonic() < this.#pausedUntilMs;
+    return this.#failures > 0 && !this.#isDue();
   }
 
   async #run(): Promise<void> {
@@ -132,6 +153,13 @@ export class ShardLoop {
     this.#storeClock.note(reply.nowMs, askedAtMs);
     if (reply.owned) await this.#work(reply);
     else this.#forget();
+    this.#sweepAtMs = askedAtMs + (reply.owned ? this.#restMs(reply) : ASK_MS);
+  }
+
+  /** How long after that sweep the next one is due. */
+  #restMs({ nowMs, nextDueMs, outboxLength }: OwnedReply): number {
+    if (this.#options.outbox.isBehind(outboxLength)) return 0;
+    return nextDueMs === undefined ? IDLE_MS : Math.min(IDLE_MS, nextDueMs + 1 - nowMs);
   }
 
   async #work(reply: OwnedReply): Promise<void> {
@@ -184,7 +212,7 @@ export class ShardLoop {
 
   #failed(error: unknown): void {
     const { clock, redis, shard } = this.#options;
-    this.#pausedUntilMs = clock.monotonic() + backoffMs(this.#failures++, BACKOFF, clock.random());
+    this.#sweepAtMs = clock.monotonic() + backoffMs(this.#failures++, BACKOFF, clock.random());
     redis.failed(error, nameOf(shard));
   }
 

@@ -1,4 +1,4 @@
-/** Every shard of this worker, swept every 10 ms, and at once when its bell rings. */
+/** Every shard of this worker: asked every 10 ms whether it is time to sweep it, and at once when its bell rings. */
 import type { Clock } from '../lib/clock.ts';
 import type { PresenceStore, StoreListener } from '../store/presence-store.ts';
 import type { ShardLoop } from './shard-loop.ts';

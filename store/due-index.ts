@@ -31,6 +31,13 @@ export class DueIndex {
     this.#due.delete(userId);
   }
 
+  /** Whose time comes first, or somebody whose time has come. */
+  first(): Readonly<Entry> | undefined {
+    for (const entry of this.#due.values()) return entry;
+    while (this.#heap[0] && this.#current.get(this.#heap[0].userId) !== this.#heap[0]) this.#pop();
+    return this.#heap[0];
+  }
+
   /** Users whose time is before `nowMs`, about in its order; the same ones again until they are set or deleted. */
   due(nowMs: number, limit: number): string[] {
     for (let top = this.#heap[0]; top && top.atMs < nowMs; top = this.#heap[0]) {

@@ -25,7 +25,7 @@ export interface ShardOptions {
   readonly leaseTtlMs: number;
   readonly holdMs: number;
   readonly clock: Clock;
-  /** Called inside the operation that appended; must not throw. */
+  /** Called inside the operation that is the news; must not throw. */
   readonly onBell: (shard: number) => void;
   readonly onExpired: (userId: string) => void;
   /** Whether somebody asked to be told when the user comes online. */
@@ -61,7 +61,7 @@ export class MemoryShard {
     const origin = { cause: causeOf(change), trace: change.trace, causedAtMs };
     this.#settle(user, at, origin);
     const announced = change.kind === 'announce' && announcement(user, at, change, origin);
-    if (announced) this.#append({ ...announced, awaited: false }, at);
+    if (announced && this.#append({ ...announced, awaited: false }, at)) this.#ring();
     if (!isBlank(user)) this.#users.set(user.userId, user);
     return {
       ...this.state(),
@@ -82,6 +82,7 @@ export class MemoryShard {
       owned: true,
       nowMs,
       due: isHeld(at) ? [] : this.#due.due(nowMs, request.limit),
+      ...this.#nextDue(at),
       outbox: head(this.#outboxAfter(request.outboxAfter), request.outboxLimit ?? request.limit),
       outboxLength: this.#outbox.size,
     };
@@ -172,24 +173,33 @@ export class MemoryShard {
   #settle(user: UserState, at: Moment, origin: Origin): void {
     const { route: wasRouted, status: wasShown } = user;
     const entry = settle(user, at, origin);
-    if (entry) {
-      const awaited = wasShown === 'OFFLINE' && this.#options.isAwaited(user.userId);
-      this.#append({ ...entry, awaited }, at);
-    }
+    const awaited = wasShown === 'OFFLINE' && this.#options.isAwaited(user.userId);
+    const isNews = entry !== undefined && this.#append({ ...entry, awaited }, at);
     const atMs = dueAt(user, at);
     if (atMs === undefined) this.#due.delete(user.userId);
     else this.#due.set(user.userId, atMs);
+    if (isNews || this.#due.first()?.userId === user.userId) this.#ring();
     if (wasRouted && !user.route && wasRouted.expiresAtMs < at.nowMs) {
       this.#options.onExpired(user.userId);
     }
   }
 
-  /** A hold keeps everything out of the outbox: whoever looks after it sees the result. */
-  #append(entry: Omit<OutboxEntry, 'entryId'>, at: Moment): void {
-    if (isHeld(at)) return;
+  /** False in a hold, which keeps everything out of the outbox: whoever looks after it sees the result. */
+  #append(entry: Omit<OutboxEntry, 'entryId'>, at: Moment): boolean {
+    if (isHeld(at)) return false;
     const entryId = String(++this.#appended);
     this.#outbox.set(entryId, { entryId, ...entry });
+    return true;
+  }
+
+  #ring(): void {
     this.#options.onBell(this.#options.shard);
+  }
+
+  #nextDue(at: Moment): { readonly nextDueMs?: number } {
+    const first = this.#due.first();
+    if (!first) return {};
+    return { nextDueMs: isHeld(at) ? Math.max(first.atMs, at.holdUntilMs) : first.atMs };
   }
 
   *#outboxAfter(after: string | undefined): Iterable<OutboxEntry> {

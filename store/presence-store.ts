@@ -168,6 +168,11 @@ export type SweepReply =
       readonly nowMs: number;
       /** Users whose earliest deadline has passed; none during a hold. */
       readonly due: readonly string[];
+      /**
+       * When to look at the first user of all, by the store's clock, ms; the end of a hold, if that is later; in the
+       * past while users are due; absent for nobody. Whatever makes it earlier rings the bell.
+       */
+      readonly nextDueMs?: number;
       /** Head of the outbox, or what follows `outboxAfter`. */
       readonly outbox: readonly OutboxEntry[];
       /** Entries in the outbox in all. */
@@ -236,7 +241,7 @@ export type LeaseKind = 'gateways' | 'workers';
 
 /** News the store volunteers; hints only, nothing depends on their arrival. */
 export interface StoreListener {
-  /** Something was appended to the shard's outbox. */
+  /** Something was appended to the shard's outbox, or somebody is to be looked at before all others. */
   onBell?(shard: number): void;
   /** The user's presence key expired. */
   onExpired?(userId: string): void;

@@ -49,9 +49,10 @@ export function changeReplyOf(userId: string, raw: ChangeRaw): ChangeReply {
 
 export function sweepReplyOf(raw: SweepRaw): SweepReply {
   if (raw[0] === 0) return { owned: false, nowMs: raw[1] };
-  const [, nowMs, floor, holdMs, due, outbox, outboxLength] = raw;
+  const [, nowMs, floor, holdMs, due, nextDueMs, outbox, outboxLength] = raw;
   return {
     ...{ owned: true, nowMs, floor, holdMs, due, outboxLength },
+    ...(nextDueMs > 0 ? { nextDueMs } : {}),
     outbox: outbox.map(outboxEntryOf),
   };
 }

@@ -26,6 +26,7 @@ export type SweepRaw =
       floor: number,
       holdMs: number,
       due: string[],
+      nextDueMs: number,
       outbox: StreamEntryRaw[],
       outboxLength: number,
     ];

@@ -2,7 +2,8 @@
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
 -- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (0 or 1)
 -- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1)
--- Writes: all of the user's keys and their entry in deadlines; outbox and bell on a transition or announcement
+-- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
+--         bell then and when the user is the next to be looked at
 
 local ttl, kind, user_id, trace, session_id, gateway, device, activity, epoch, age, chosen, choice_age, grace, revision, only, cause_age, shown, renew =
   unpack(ARGV)

@@ -3,7 +3,8 @@
 -- KEYS: meta (hash), deadlines (zset), outbox (stream)
 -- ARGV: owner, ownerTtl (ms; 0 gives back), expectedNow (ms or ''), limit, leaseTtl (ms),
 --       outboxFrom ('-', or '(' and an entry id), outboxLimit (0 for none)
--- Returns: owned (0 or 1), now (ms) [, floor, hold (ms), due (userId*), outbox (XRANGE), outboxLength]*
+-- Returns: owned (0 or 1), now (ms)
+--          [, floor, hold (ms), due (userId*), nextDue (ms; 0 for nobody), outbox (XRANGE), outboxLength]*
 -- Writes: meta; on a step of the clock backwards also deadlines
 
 local meta, deadlines, outbox = KEYS[1], KEYS[2], KEYS[3]
@@ -43,6 +44,13 @@ local function check_clock()
   end
 end
 
+-- When to look at the first of all users; that is in the past while some are due.
+local function next_due()
+  local first = redis.call('ZRANGE', deadlines, 0, 0, 'WITHSCORES')[2]
+  if not first then return 0 end
+  return is_held(shard) and math.max(tonumber(first), shard.hold_until) or tonumber(first)
+end
+
 if not own() then return { 0, shard.now } end
 check_clock()
 local due = {}
@@ -53,4 +61,5 @@ local entries = {}
 if outbox_limit > 0 then
   entries = redis.call('XRANGE', outbox, outbox_from, '+', 'COUNT', outbox_limit)
 end
-return { 1, shard.now, shard.floor, hold_ms(shard), due, entries, redis.call('XLEN', outbox) }
+local next_at = next_due()
+return { 1, shard.now, shard.floor, hold_ms(shard), due, next_at, entries, redis.call('XLEN', outbox) }

@@ -199,7 +199,8 @@ local function save_state(keys, user)
   if #user.drops > 0 then redis.call('HDEL', keys.state, unpack(user.drops)) end
 end
 
--- A mere look mostly finds everything as it was: then only the index moves.
+-- A mere look mostly finds everything as it was: then only the index moves. Returns whether the user is now the first
+-- to be looked at: earlier, perhaps, than the shard's owner knows.
 local function save_present(keys, user, sum)
   local servers = #sum.gateways > 0 and '["' .. table.concat(sum.gateways, '","') .. '"]' or '[]'
   local view = view_of(digits(user.beat), digits(sum.latest), #user.sessions, user.status, servers)
@@ -211,6 +212,7 @@ local function save_present(keys, user, sum)
   if is_new then
     redis.call('SET', keys.presence, presence_of(user.status, digits(last_active(user)), servers), 'PXAT', digits(sum.latest))
   end
+  return redis.call('ZRANGE', keys.deadlines, 0, 0)[1] == user.id
 end
 
 -- Touching a key whose time is up makes Redis expire and announce it. By the frozen clock it may not be up yet.
@@ -223,17 +225,18 @@ local function save_absent(keys, user)
   if redis.call('EXISTS', keys.presence) == 1 then redis.call('DEL', keys.presence) end
 end
 
--- A hold keeps everything out of the outbox: whoever looks after it sees the result. Returns whether the bell is due.
+-- A hold keeps everything out of the outbox: whoever looks after it sees the result. Returns whether there is any.
 local function save_news(shard, keys, user)
   if is_held(shard) or #user.news == 0 then return false end
   for _, entry in ipairs(user.news) do redis.call('XADD', keys.outbox, '*', unpack(entry)) end
   return true
 end
 
--- keys: deadlines, outbox, state, presence
+-- keys: deadlines, outbox, state, presence. Returns whether the bell is due.
 local function save(shard, keys, user, sum)
-  if sum then save_present(keys, user, sum) else save_absent(keys, user) end
-  return save_news(shard, keys, user)
+  local is_first = false
+  if sum then is_first = save_present(keys, user, sum) else save_absent(keys, user) end
+  return save_news(shard, keys, user) or is_first
 end
 
 local function ring(bell)

@@ -457,6 +457,27 @@ export function presenceStoreConformance(openStore: OpenStore): void {
     });
   });
 
+  describe('when the next user is due', () => {
+    const store = useStore({ leaseTtlMs: 60_000, shardCount: 1, holdMs: HOLD_MS });
+
+    test('a sweep tells, and whatever makes it earlier rings the bell', async () => {
+      const [first, second] = [newUser(), newUser()];
+      let bells = 0;
+      const listening = await store().listen({ onBell: () => bells++ });
+      expect((await sweep(store(), 0)).nextDueMs).toBeUndefined();
+      const { settled } = await store().change(open(first));
+      await store().change(open(second));
+      await eventually(() => expect(bells).toBe(2));
+      const { nextDueMs } = await sweep(store(), 0);
+      expect(nextDueMs).toBe(settled.lastActiveMs + 60_000);
+
+      await store().change(close(second, `${second}/1`, 10_000));
+      await eventually(() => expect(bells).toBe(3));
+      expect((await sweep(store(), 0)).nextDueMs).toBeLessThan(nextDueMs! - 40_000);
+      await listening[Symbol.asyncDispose]();
+    });
+  });
+
   describe('sessions that end', () => {
     const store = useStore({ leaseTtlMs: SHORT_LEASE_MS, shardCount: 2, holdMs: HOLD_MS });
 

@@ -143,7 +143,7 @@ async function give(store: PresenceStore, command: Command): Promise<unknown> {
 }
 
 async function sweepAndLook(store: PresenceStore) {
-  const { due, outbox, outboxLength } = await sweep(store, 0);
+  const { due, nextDueMs, outbox, outboxLength } = await sweep(store, 0);
   await store.look(0, due);
   const entries = outbox.map(({ settled, cause, only, quiet, graphRevision, trace }) => {
     const { userId: of, status } = settled;
@@ -155,7 +155,7 @@ async function sweepAndLook(store: PresenceStore) {
   );
   // Of several users who died at once either may come first.
   entries.sort((a, b) => (a.of < b.of ? -1 : a.of > b.of ? 1 : 0));
-  return { due: [...due].sort(), entries, outboxLength };
+  return { due: [...due].sort(), isSomeoneNext: nextDueMs !== undefined, entries, outboxLength };
 }
 
 const byId = (seen: Inspection) =>
