@@ -11,7 +11,7 @@ import { parcelsFor, type GatewayParcel } from './routes.ts';
 export type Planner = (entry: OutboxEntry, trace: string) => Promise<readonly GatewayParcel[]>;
 
 export interface PlannerOptions {
-  readonly graph: Pick<ClientPool<GraphServiceClient>, 'unary'>;
+  readonly graph: Pick<ClientPool<GraphServiceClient>, 'asking'>;
   readonly store: Pick<PresenceStore, 'routes'>;
   readonly gateways: Gateways;
 }
@@ -25,10 +25,9 @@ export function createPlanner({ graph, store, gateways }: PlannerOptions): Plann
     weigh: (audience) => audience.length,
     maxWeight: ROUTES_A_CALL,
   });
+  const audienceOf = graph.asking((client) => client.streamAudiences);
   return async (entry, trace) => {
-    const audience = await graph.unary((client) => client.getAudience, audienceRequest(entry), {
-      traceparent: trace,
-    });
+    const audience = await audienceOf(audienceRequest(entry), { traceparent: trace });
     const groups = viewerGroups(entry, audience);
     const viewers = groups.flatMap(({ userIds }) => userIds);
     if (viewers.length === 0) return [];

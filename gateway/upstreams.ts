@@ -79,6 +79,7 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
   const { presence, registry, notifications, graph } = clients;
   const opening = createLimiter(MAX_CALLS);
   const closing = createLimiter(MAX_CALLS);
+  const setStatus = presence.asking((client) => client.streamStatuses);
   return {
     register: (request, received) =>
       opening.run(() =>
@@ -92,12 +93,12 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
     },
     async choose(userId, chosen, received) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;
-      await received.tell((call) => presence.unary((to) => to.setStatus, request, call));
+      await received.tell((call) => setStatus(request, call));
     },
     async setActivity({ userId, sessionId }, activity, epoch, received) {
       const change = { $case: 'activity', value: { sessionId, activity, epoch } } as const;
       const request = { userId, change };
-      await received.tell((call) => presence.unary((to) => to.setStatus, request, call));
+      await received.tell((call) => setStatus(request, call));
     },
     contacts: (userId, minRevision) => opening.run(() => readContacts(graph, userId, minRevision)),
     async visible(viewerUserId, userIds) {

@@ -56,12 +56,13 @@ export function createGraph(options: GraphOptions): GraphPart {
   });
   const importEdges = createImporter(store);
   const implementation = createGraphHandlers({
-    ...{ store, users, announcer, presence, importEdges, logger },
+    ...{ store, users, announcer, presence, importEdges, logger, stopping: stopping.signal },
   });
   const name = 'graph.v1.GraphService';
+  const onStop = (): void => stopping.abort();
   return {
     readiness,
-    services: [{ name, definition: GraphServiceService, implementation, readiness }],
+    services: [{ name, definition: GraphServiceService, implementation, readiness, onStop }],
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await started;

@@ -18,9 +18,9 @@ import type {
   ListContactsResponse,
 } from '../gen/graph/v1/graph_service.ts';
 import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
+import { answering, type AnsweringOptions } from '../lib/grpc/answers.ts';
 import { clientStream, serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
-import type { Logger } from '../lib/logger.ts';
 import type { Announcer, AnnouncingPresence } from './announcer.ts';
 import { audienceAmong, audienceOf, contactOf, contactsOf, type Audience } from './audience.ts';
 import type { EdgeChange } from './edges.ts';
@@ -29,13 +29,12 @@ import type { ImportEdges } from './import-edges.ts';
 import type { UserReader } from './user-cache.ts';
 import { toContact, toGroup, toHiddenViewer } from './wire.ts';
 
-export interface GraphHandlersOptions {
+export interface GraphHandlersOptions extends AnsweringOptions {
   readonly store: GraphStore;
   readonly users: UserReader;
   readonly announcer: Announcer;
   readonly presence: Pick<AnnouncingPresence, 'offline'>;
   readonly importEdges: ImportEdges;
-  readonly logger: Logger;
 }
 
 /** Users a call may name. */
@@ -68,6 +67,7 @@ export function createGraphHandlers(options: GraphHandlersOptions): GraphService
     ),
     listContacts: serverStream(logger, (request) => listContacts(options, request)),
     getAudience: unary(logger, (request) => getAudience(options, request)),
+    streamAudiences: answering(options, (request) => getAudience(options, request)),
     filterVisible: unary(logger, (request) => filterVisible(options, request)),
     importEdges: clientStream(logger, (requests) => importEdges(options, requests)),
   };

@@ -19,6 +19,7 @@ import {
 } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import { answering } from '../lib/grpc/answers.ts';
 import { serverStream, unary } from '../lib/grpc/handlers.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
@@ -113,11 +114,13 @@ function presenceService(
   readiness: Readiness,
   stopping: AbortController,
 ): MountedService {
+  const streams = { logger, stopping: stopping.signal };
   const implementation: PresenceServiceServer = {
     streamHeartbeats: (
       call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
-    ) => serveHeartbeats(call, { store, shardStates, logger, stopping: stopping.signal }),
+    ) => serveHeartbeats(call, { store, shardStates, ...streams }),
     setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
+    streamStatuses: answering(streams, (request, context) => setStatus(store, request, context)),
     getPresence: unary(logger, (request) => getPresence(store, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),

@@ -7,7 +7,7 @@ import type {
 } from '../gen/presence/v1/presence_service.ts';
 import { toDuration } from '../lib/durations.ts';
 import { invalidArgument, isUnavailable, messageOf } from '../lib/errors.ts';
-import { failureOf } from '../lib/grpc/handlers.ts';
+import { answerEach } from '../lib/grpc/answers.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { MAX_BATCH } from './presence-handlers.ts';
@@ -29,27 +29,11 @@ export function serveHeartbeats(call: HeartbeatCall, options: HeartbeatOptions):
     call.write({ outcome: undefined, floors: news.map(toFloor) });
   };
   const unsubscribe = options.shardStates.subscribe(sendFloors);
-  const answers = new Set<Promise<unknown>>();
-  /** What has come is answered first. */
-  const end = (): void => void Promise.all(answers).then(() => call.end());
-  const stop = (): void => {
-    unsubscribe();
-    options.stopping.removeEventListener('abort', end);
-  };
   sendFloors(options.shardStates.all());
-  call.on('data', (request: StreamHeartbeatsRequest) => {
-    const answer = beat(options, request).then(
-      (outcome) => call.write({ outcome, floors: [] }),
-      (error: unknown) => call.emit('error', failureOf(error, options.logger)),
-    );
-    answers.add(answer);
-    void answer.then(() => answers.delete(answer));
+  for (const ending of ['close', 'cancelled', 'error']) call.on(ending, unsubscribe);
+  answerEach(call, options, async (request: StreamHeartbeatsRequest) => {
+    return { outcome: await beat(options, request), floors: [] };
   });
-  options.stopping.addEventListener('abort', end);
-  call.on('end', end);
-  call.on('close', stop);
-  call.on('cancelled', stop);
-  call.on('error', stop);
 }
 
 function toFloor({ shard, floor, holdMs }: ShardNews) {

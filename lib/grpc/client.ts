@@ -11,6 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
 import { RpcError } from '../errors.ts';
+import { QuestionStream, type QuestionCall } from './question-stream.ts';
 
 interface BaseClient {
   close(): void;
@@ -35,6 +36,8 @@ type StreamMethod<Request, Response> = (
   options: Partial<CallOptions>,
 ) => ClientReadableStream<Response>;
 
+type QuestionMethod<Request, Response> = () => QuestionCall<Request, Response>;
+
 export interface CallSettings {
   /** Time for the whole call with its retries, ms. */
   readonly timeoutMs?: number;
@@ -43,6 +46,11 @@ export interface CallSettings {
   /** More metadata. */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+export type Ask<Request, Response> = (
+  request: Request,
+  settings?: CallSettings,
+) => Promise<Response>;
 
 export interface ClientPool<C> extends Disposable {
   /** What is called, for error messages: name and addresses. */
@@ -54,6 +62,10 @@ export interface ClientPool<C> extends Disposable {
     request: Request,
     settings?: CallSettings,
   ): Promise<Response>;
+  /** What asks like `unary`, over a stream kept to each process: for what is asked many times a second. */
+  asking<Request, Response>(
+    method: (client: C) => QuestionMethod<Request, Response>,
+  ): Ask<Request, Response>;
   /** Reads a stream to its end from one process. A stream that broke is not resumed. Rejects with RpcError. */
   stream<Request, Response>(
     method: (client: C) => StreamMethod<Request, Response>,
@@ -103,21 +115,41 @@ export function createClientPool<C extends BaseClient>(
     // The only name may stand for several processes: then the second try goes to another one.
     return all.length === 1 ? [...all, ...all] : all;
   };
+  const oneAfterTheOther = async <Response>(
+    settings: CallSettings,
+    call: (client: C, deadline: number) => Promise<Response>,
+  ): Promise<Response> => {
+    const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    let failure: RpcError | undefined;
+    for (const client of inTurn()) {
+      try {
+        return await call(client, deadline);
+      } catch (error) {
+        failure = asRpcError(error, target);
+        if (failure.code !== status.UNAVAILABLE) throw failure;
+      }
+    }
+    throw failure ?? new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
+  };
+  const streams: Disposable[] = [];
   return {
     target,
     clients,
-    async unary(method, request, settings = {}) {
-      const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      let failure: RpcError | undefined;
-      for (const client of inTurn()) {
-        try {
-          return await once(client, method(client), request, metadataOf(settings), deadline);
-        } catch (error) {
-          failure = asRpcError(error, target);
-          if (failure.code !== status.UNAVAILABLE) throw failure;
-        }
-      }
-      throw failure ?? new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
+    unary: (method, request, settings = {}) =>
+      oneAfterTheOther(settings, (client, deadline) =>
+        once(client, method(client), request, metadataOf(settings), deadline),
+      ),
+    asking: (method) => {
+      const streamOf = perClient((client: C) => {
+        const open = method(client).bind(client);
+        const stream = new QuestionStream({ open, clock: options.clock });
+        streams.push(stream);
+        return stream;
+      });
+      return (request, settings = {}) =>
+        oneAfterTheOther(settings, (client, deadline) =>
+          streamOf(client).ask(request, namesOf(settings), deadline - options.clock.now()),
+        );
     },
     async *stream(method, request, settings = {}) {
       const [client] = inTurn();
@@ -133,6 +165,7 @@ export function createClientPool<C extends BaseClient>(
       }
     },
     [Symbol.dispose]() {
+      streams.forEach((stream) => stream[Symbol.dispose]());
       for (const { client } of clients) client.close();
     },
   };
@@ -156,11 +189,24 @@ function once<Request, Response>(
   });
 }
 
+/** Makes one of each client, when it is first asked for. */
+function perClient<C, T>(create: (client: C) => T): (client: C) => T {
+  const made = new Map<C, T>();
+  return (client) => {
+    const one = made.get(client) ?? create(client);
+    made.set(client, one);
+    return one;
+  };
+}
+
 function metadataOf(settings: CallSettings): Metadata {
   const metadata = new Metadata();
-  if (settings.traceparent) metadata.set('traceparent', settings.traceparent);
-  for (const [name, value] of Object.entries(settings.headers ?? {})) metadata.set(name, value);
+  for (const [name, value] of Object.entries(namesOf(settings))) metadata.set(name, value);
   return metadata;
+}
+
+function namesOf({ traceparent, headers }: CallSettings): Record<string, string> {
+  return traceparent ? { traceparent, ...headers } : { ...headers };
 }
 
 /** What the service said, or that it does not answer and where it was looked for. */

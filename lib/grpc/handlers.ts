@@ -33,7 +33,7 @@ function contextOf(call: Cancellable): CallContext {
   };
 }
 
-function signalOf(call: Cancellable): AbortSignal {
+export function signalOf(call: Cancellable): AbortSignal {
   const controller = new AbortController();
   if (call.cancelled) controller.abort();
   else call.on('cancelled', () => controller.abort());

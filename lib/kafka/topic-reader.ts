@@ -28,6 +28,11 @@ export interface TopicReaderOptions extends ReadOptions {
  * reader cost 4 % of a core, and the broker as much. A stop waits for a fetch.
  */
 const MAX_WAIT_MS = 200;
+/**
+ * Rest between fetches, ms. A fetch costs the reader and the broker 0.7 ms of processor whatever it brings: on a busy
+ * topic, what comes meanwhile comes together.
+ */
+const REST_MS = 3;
 const REDELIVERY_BACKOFF = { baseMs: 10, maxMs: 1000 };
 const REOPEN_BACKOFF = { baseMs: 50, maxMs: 500 };
 /** Tries of the first connection: a fresh broker answers "loading" for a moment. */
@@ -149,6 +154,7 @@ async function handOut(
     resolveOffset(message.offset);
   }
   await heartbeat();
+  await options.clock.sleep(REST_MS, signal).catch(() => undefined);
 }
 
 /** Until the handler takes it; false when stopped before. */

@@ -78,7 +78,7 @@ test('an audience that graph refuses blocks nobody else', async () => {
     ...{ service: GraphServiceClient, name: 'graph', addresses: [rig.graphAddress], clock },
   });
   await rig.befriend('carol', 'bob');
-  const worker = await rig.worker({ graph: { ...pool, unary: refusing(pool, 'alice') } });
+  const worker = await rig.worker({ graph: { ...pool, asking: refusing(pool, 'alice') } });
   await rig.open('alice', 'gw-1');
   await rig.open('carol', 'gw-1');
   await eventually(() => gateway.seen('bob', 'carol')?.status === Status.STATUS_ONLINE);
@@ -89,9 +89,12 @@ test('an audience that graph refuses blocks nobody else', async () => {
 type Pool = ReturnType<typeof createClientPool<GraphServiceClient>>;
 
 /** Refuses whatever is asked about one user. */
-function refusing(pool: Pool, userId: string): Pool['unary'] {
-  return (method, request, settings) =>
-    Object.values(request as object).includes(userId)
-      ? Promise.reject(new RpcError(status.INVALID_ARGUMENT, 'subject_user_id: not liked'))
-      : pool.unary(method, request, settings);
+function refusing(pool: Pool, userId: string): Pool['asking'] {
+  return (method) => {
+    const ask = pool.asking(method);
+    return (request, settings) =>
+      Object.values(request as object).includes(userId)
+        ? Promise.reject(new RpcError(status.INVALID_ARGUMENT, 'subject_user_id: not liked'))
+        : ask(request, settings);
+  };
 }

@@ -46,12 +46,21 @@ export function breakable<T extends object>(
   };
 }
 
+type Method = (...args: unknown[]) => unknown;
+
+/** A pool's `asking` is no call: what it makes is called. */
 function intercept<T extends object>(target: T, around: (call: () => unknown) => unknown): T {
+  const intercepted =
+    (method: Method): Method =>
+    (...args) =>
+      around(() => method(...args));
   return new Proxy(target, {
     get(object, name) {
       const value: unknown = Reflect.get(object, name);
       if (typeof value !== 'function') return value;
-      return (...args: unknown[]) => around((): unknown => Reflect.apply(value, object, args));
+      const method = (value as Method).bind(object);
+      if (name !== 'asking') return intercepted(method);
+      return (...args: unknown[]) => intercepted(method(...args) as Method);
     },
   });
 }

@@ -10,10 +10,12 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
   type ClientWritableStream,
+  type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -23,6 +25,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { CallFailure } from "../../presence/v1/call_failure.ts";
 import { Mode, modeFromJSON, modeToJSON } from "../../presence/v1/presence.ts";
 
 export const protobufPackage = "graph.v1";
@@ -245,6 +248,36 @@ export interface GetAudienceResponse {
   removedUserIds: string[];
   /** The revision the graph was read at. */
   revision: bigint;
+}
+
+/** One request of a stream. */
+export interface StreamAudiencesRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: traceparent. */
+  metadata: { [key: string]: string };
+  /** What is asked. */
+  request: GetAudienceRequest | undefined;
+}
+
+export interface StreamAudiencesRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamAudiencesResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** What was asked for. */
+    { $case: "response"; value: GetAudienceResponse }
+    | //
+    /** Why there is none, with the codes of GetAudience. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
 }
 
 /** Users a viewer asks for. */
@@ -2195,6 +2228,355 @@ export const GetAudienceResponse: MessageFns<GetAudienceResponse> = {
   },
 };
 
+function createBaseStreamAudiencesRequest(): StreamAudiencesRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamAudiencesRequest: MessageFns<StreamAudiencesRequest> = {
+  encode(message: StreamAudiencesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamAudiencesRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      GetAudienceRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamAudiencesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamAudiencesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamAudiencesRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = GetAudienceRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamAudiencesRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? GetAudienceRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamAudiencesRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = GetAudienceRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamAudiencesRequest>): StreamAudiencesRequest {
+    return StreamAudiencesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamAudiencesRequest>): StreamAudiencesRequest {
+    const message = createBaseStreamAudiencesRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? GetAudienceRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamAudiencesRequest_MetadataEntry(): StreamAudiencesRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamAudiencesRequest_MetadataEntry: MessageFns<StreamAudiencesRequest_MetadataEntry> = {
+  encode(message: StreamAudiencesRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamAudiencesRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamAudiencesRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamAudiencesRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamAudiencesRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamAudiencesRequest_MetadataEntry>): StreamAudiencesRequest_MetadataEntry {
+    return StreamAudiencesRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamAudiencesRequest_MetadataEntry>): StreamAudiencesRequest_MetadataEntry {
+    const message = createBaseStreamAudiencesRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamAudiencesResponse(): StreamAudiencesResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamAudiencesResponse: MessageFns<StreamAudiencesResponse> = {
+  encode(message: StreamAudiencesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        GetAudienceResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamAudiencesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamAudiencesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: GetAudienceResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamAudiencesResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: GetAudienceResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamAudiencesResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = GetAudienceResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamAudiencesResponse>): StreamAudiencesResponse {
+    return StreamAudiencesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamAudiencesResponse>): StreamAudiencesResponse {
+    const message = createBaseStreamAudiencesResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: GetAudienceResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseFilterVisibleRequest(): FilterVisibleRequest {
   return { viewerUserId: "", userIds: [] };
 }
@@ -2784,6 +3166,21 @@ export const GraphServiceService = {
     responseSerialize: (value: GetAudienceResponse): Buffer => Buffer.from(GetAudienceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAudienceResponse => GetAudienceResponse.decode(value),
   },
+  /**
+   * GetAudience for those who ask many times a second: a request costs a third of what a call does. Each is answered
+   * as soon as it can be, in any order.
+   */
+  streamAudiences: {
+    path: "/graph.v1.GraphService/StreamAudiences" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamAudiencesRequest): Buffer =>
+      Buffer.from(StreamAudiencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamAudiencesRequest => StreamAudiencesRequest.decode(value),
+    responseSerialize: (value: StreamAudiencesResponse): Buffer =>
+      Buffer.from(StreamAudiencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamAudiencesResponse => StreamAudiencesResponse.decode(value),
+  },
   /** Which of 1 to 1,000 users a viewer may see. */
   filterVisible: {
     path: "/graph.v1.GraphService/FilterVisible" as const,
@@ -2828,6 +3225,11 @@ export interface GraphServiceServer extends UntypedServiceImplementation {
   listContacts: handleServerStreamingCall<ListContactsRequest, ListContactsResponse>;
   /** Who is told when a user changes. */
   getAudience: handleUnaryCall<GetAudienceRequest, GetAudienceResponse>;
+  /**
+   * GetAudience for those who ask many times a second: a request costs a third of what a call does. Each is answered
+   * as soon as it can be, in any order.
+   */
+  streamAudiences: handleBidiStreamingCall<StreamAudiencesRequest, StreamAudiencesResponse>;
   /** Which of 1 to 1,000 users a viewer may see. */
   filterVisible: handleUnaryCall<FilterVisibleRequest, FilterVisibleResponse>;
   /**
@@ -2961,6 +3363,16 @@ export interface GraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAudienceResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * GetAudience for those who ask many times a second: a request costs a third of what a call does. Each is answered
+   * as soon as it can be, in any order.
+   */
+  streamAudiences(): ClientDuplexStream<StreamAudiencesRequest, StreamAudiencesResponse>;
+  streamAudiences(options: Partial<CallOptions>): ClientDuplexStream<StreamAudiencesRequest, StreamAudiencesResponse>;
+  streamAudiences(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamAudiencesRequest, StreamAudiencesResponse>;
   /** Which of 1 to 1,000 users a viewer may see. */
   filterVisible(
     request: FilterVisibleRequest,
@@ -3038,6 +3450,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

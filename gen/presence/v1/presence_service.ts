@@ -23,6 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
+import { CallFailure } from "./call_failure.ts";
 import { Explanation } from "./explanation.ts";
 import { Presence, Status, statusFromJSON, statusToJSON } from "./presence.ts";
 import { Transition } from "./transition.ts";
@@ -248,6 +249,36 @@ export interface SetStatusResponse {
     | undefined;
   /** The choice in force; UNSPECIFIED when the status follows activity. */
   chosen: Status;
+}
+
+/** One request of a stream. */
+export interface StreamStatusesRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: traceparent, cause-age-ms. */
+  metadata: { [key: string]: string };
+  /** The change. */
+  request: SetStatusRequest | undefined;
+}
+
+export interface StreamStatusesRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamStatusesResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** The user after the change. */
+    { $case: "response"; value: SetStatusResponse }
+    | //
+    /** Why nothing was changed, with the codes of SetStatus. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
 }
 
 /** Users to look up. */
@@ -1271,6 +1302,355 @@ export const SetStatusResponse: MessageFns<SetStatusResponse> = {
   },
 };
 
+function createBaseStreamStatusesRequest(): StreamStatusesRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamStatusesRequest: MessageFns<StreamStatusesRequest> = {
+  encode(message: StreamStatusesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamStatusesRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      SetStatusRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamStatusesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamStatusesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamStatusesRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = SetStatusRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamStatusesRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? SetStatusRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamStatusesRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = SetStatusRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamStatusesRequest>): StreamStatusesRequest {
+    return StreamStatusesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamStatusesRequest>): StreamStatusesRequest {
+    const message = createBaseStreamStatusesRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? SetStatusRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamStatusesRequest_MetadataEntry(): StreamStatusesRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamStatusesRequest_MetadataEntry: MessageFns<StreamStatusesRequest_MetadataEntry> = {
+  encode(message: StreamStatusesRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamStatusesRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamStatusesRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamStatusesRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamStatusesRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamStatusesRequest_MetadataEntry>): StreamStatusesRequest_MetadataEntry {
+    return StreamStatusesRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamStatusesRequest_MetadataEntry>): StreamStatusesRequest_MetadataEntry {
+    const message = createBaseStreamStatusesRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamStatusesResponse(): StreamStatusesResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamStatusesResponse: MessageFns<StreamStatusesResponse> = {
+  encode(message: StreamStatusesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        SetStatusResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamStatusesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamStatusesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: SetStatusResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamStatusesResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: SetStatusResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamStatusesResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = SetStatusResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamStatusesResponse>): StreamStatusesResponse {
+    return StreamStatusesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamStatusesResponse>): StreamStatusesResponse {
+    const message = createBaseStreamStatusesResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: SetStatusResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseGetPresenceRequest(): GetPresenceRequest {
   return { userIds: [] };
 }
@@ -2163,6 +2543,21 @@ export const PresenceServiceService = {
     responseSerialize: (value: SetStatusResponse): Buffer => Buffer.from(SetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetStatusResponse => SetStatusResponse.decode(value),
   },
+  /**
+   * SetStatus for those who call many times a second, which gateways do: a request costs a third of what a call does.
+   * Requests are taken side by side; wait for the answer of one before sending another of the same user.
+   */
+  streamStatuses: {
+    path: "/presence.v1.PresenceService/StreamStatuses" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamStatusesRequest): Buffer =>
+      Buffer.from(StreamStatusesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamStatusesRequest => StreamStatusesRequest.decode(value),
+    responseSerialize: (value: StreamStatusesResponse): Buffer =>
+      Buffer.from(StreamStatusesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamStatusesResponse => StreamStatusesResponse.decode(value),
+  },
   /** Looks up 1 to 1,000 users, answered in order. A user never seen is OFFLINE. */
   getPresence: {
     path: "/presence.v1.PresenceService/GetPresence" as const,
@@ -2240,6 +2635,11 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND: the session is not alive (register it again). INVALID_ARGUMENT: STATUS_OFFLINE cannot be chosen.
    */
   setStatus: handleUnaryCall<SetStatusRequest, SetStatusResponse>;
+  /**
+   * SetStatus for those who call many times a second, which gateways do: a request costs a third of what a call does.
+   * Requests are taken side by side; wait for the answer of one before sending another of the same user.
+   */
+  streamStatuses: handleBidiStreamingCall<StreamStatusesRequest, StreamStatusesResponse>;
   /** Looks up 1 to 1,000 users, answered in order. A user never seen is OFFLINE. */
   getPresence: handleUnaryCall<GetPresenceRequest, GetPresenceResponse>;
   /**
@@ -2294,6 +2694,16 @@ export interface PresenceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetStatusResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * SetStatus for those who call many times a second, which gateways do: a request costs a third of what a call does.
+   * Requests are taken side by side; wait for the answer of one before sending another of the same user.
+   */
+  streamStatuses(): ClientDuplexStream<StreamStatusesRequest, StreamStatusesResponse>;
+  streamStatuses(options: Partial<CallOptions>): ClientDuplexStream<StreamStatusesRequest, StreamStatusesResponse>;
+  streamStatuses(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamStatusesRequest, StreamStatusesResponse>;
   /** Looks up 1 to 1,000 users, answered in order. A user never seen is OFFLINE. */
   getPresence(
     request: GetPresenceRequest,
@@ -2397,6 +2807,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
