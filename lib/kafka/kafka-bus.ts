@@ -3,6 +3,7 @@ import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { Clock } from '../clock.ts';
 import { BusError, type MessageBus, type Reader, type ReadOptions, type TopicSpec } from './bus.ts';
 import { toBusError } from './errors.ts';
+import { retry } from '../retry.ts';
 import { mendTimers } from './kafkajs-timers.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
 import { startOffsets, type Held } from './start-offsets.ts';
@@ -23,6 +24,9 @@ export interface KafkaBusOptions {
 
 /** Few and quick: whoever calls knows better whether to go on. */
 const RETRY = { initialRetryTime: 50, maxRetryTime: 200, retries: 2 };
+
+const CREATION_BACKOFF = { baseMs: 50, maxMs: 400 };
+const CREATION_TRIES = 10;
 
 /** Connects at the first call, and anew whenever a connection was lost. */
 export function createKafkaBus(options: KafkaBusOptions): MessageBus {
@@ -84,7 +88,9 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     },
     ensureTopic: async (topic, spec) => {
       checkTopicName(topic);
-      await admin(`creating topic ${topic}`, (client) => createTopic(client, topic, spec));
+      const create = (): Promise<void> =>
+        admin(`creating topic ${topic}`, (client) => createTopic(client, topic, spec));
+      await retry(create, { clock, backoff: CREATION_BACKOFF, onFailure: unlessNotYetThere });
     },
     listTopics,
     deleteTopics: async (topics) => {
@@ -112,6 +118,12 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
       await admin.close();
     },
   };
+}
+
+/** A broker may create a topic and for a moment not know it. */
+function unlessNotYetThere(error: unknown, attempt: number): void {
+  const isNotYetThere = error instanceof BusError && error.code === 'NO_TOPIC';
+  if (!isNotYetThere || attempt >= CREATION_TRIES) throw error;
 }
 
 interface AdminCalls extends AsyncClosable {
