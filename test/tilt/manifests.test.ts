@@ -13,6 +13,7 @@ import { readGraphSettings } from '../../graph/config.ts';
 import type { ServerSpec } from '../../cli/stack/server.ts';
 import { probeTcp } from '../../cli/stack/probes.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
+import { generateVapidKeys } from '../../lib/web-push/vapid.ts';
 import { openRedis } from '../../lib/redis/connection.ts';
 import * as presence from '../../presence/main.ts';
 import { readPresenceSettings } from '../../presence/config.ts';
@@ -110,34 +111,53 @@ test.each(NAMES)('%s has the time to close before it is killed', (name) => {
   expect(terminationGracePeriodSeconds * 1000).toBeGreaterThan(closedAfterMs);
 });
 
-const SECRET = 'a secret of at least thirty-two bytes';
+/** What `mesh vapid` prints. */
+function vapidKeys(): Record<string, string> {
+  const { publicKey, privateKey } = generateVapidKeys('mailto:you@example.com');
+  return {
+    MESH_VAPID_SUBJECT: 'mailto:you@example.com',
+    MESH_VAPID_PUBLIC_KEY: publicKey,
+    MESH_VAPID_PRIVATE_KEY: privateKey,
+  };
+}
+
+const SECRETS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'mesh-jwt': { secret: 'a secret of at least thirty-two bytes' },
+  'mesh-vapid': vapidKeys(),
+};
 
 /** The environment of a pod's process. */
 function environmentOf(name: string): Record<string, string> {
   const { env = [], envFrom = [] } = containerOf(name);
-  const shared = envFrom.map(({ configMapRef }) => {
-    const found = ofKind('ConfigMap').find(({ metadata }) => metadata.name === configMapRef?.name);
-    return found!.data;
-  });
-  const own = env.map((variable) => [variable.name, valueOf(variable, name)]);
+  const maps = Object.fromEntries(
+    ofKind('ConfigMap').map(({ metadata, data }) => [metadata.name, data]),
+  );
+  const shared = envFrom.map(({ configMapRef, secretRef }) =>
+    configMapRef ? maps[configMapRef.name]! : SECRETS[secretRef!.name]!,
+  );
+  const own = env.map((variable) => [variable.name, valueOf(variable, name)] as const);
   return Object.assign({}, ...shared, Object.fromEntries(own)) as Record<string, string>;
 }
 
 function valueOf({ value, valueFrom }: EnvVar, name: string): string {
-  if (valueFrom?.fieldRef) {
-    expect(valueFrom.fieldRef.fieldPath).toBe('metadata.name');
-    return `${name}-5d8f9c7b64-x2x7q`;
-  }
   if (valueFrom?.secretKeyRef) {
-    expect(valueFrom.secretKeyRef).toEqual({ name: 'mesh-jwt', key: 'secret' });
-    return SECRET;
+    const { name: secret, key } = valueFrom.secretKeyRef;
+    return SECRETS[secret]![key]!;
   }
-  return value!;
+  if (!valueFrom) return value!;
+  expect(valueFrom.fieldRef?.fieldPath).toBe('metadata.name');
+  return `${name}-5d8f9c7b64-x2x7q`;
 }
 
 test.each(NAMES)('%s accepts its settings', (name) => {
   expect(containerOf(name)).toMatchObject({ image: 'presence-mesh', args: [name] });
   PARTS[name].read(environmentOf(name), knownNames);
+});
+
+test('the private key of Web Push is with fanout, and with nobody else', () => {
+  const holders = NAMES.filter((name) => 'MESH_VAPID_PRIVATE_KEY' in environmentOf(name));
+  expect(holders).toEqual(['fanout']);
+  expect(environmentOf('gateway')).toHaveProperty('MESH_VAPID_PUBLIC_KEY');
 });
 
 test('a gateway has a name of its own, and lets nobody in without a signed token', () => {
