@@ -6,7 +6,7 @@ import type {
   GetAudienceResponse,
   HiddenViewer,
 } from '../gen/graph/v1/graph_service.ts';
-import { Status, type Presence } from '../gen/presence/v1/presence.ts';
+import { Mode, Status, type Presence } from '../gen/presence/v1/presence.ts';
 import type { OutboxEntry } from '../store/presence-store.ts';
 import type { VisibleStatus } from '../store/status.ts';
 
@@ -17,6 +17,8 @@ export type ViewChange = NonNullable<Delivery['change']>;
 export interface ViewerGroup {
   readonly change: ViewChange;
   readonly userIds: readonly string[];
+  /** They are sent nothing, but what their gateways took from the graph is to be read again. */
+  readonly quiet: boolean;
 }
 
 const statusOf: Record<VisibleStatus, Status> = {
@@ -51,12 +53,14 @@ export function viewerGroups(entry: OutboxEntry, audience: GetAudienceResponse):
     {
       change: { $case: 'removedUserId' as const, value: entry.settled.userId },
       userIds: audience.removedUserIds,
+      quiet: false,
     },
   ].filter(({ userIds }) => userIds.length > 0);
 }
 
-function openGroup({ settled }: OutboxEntry, { mode, userIds }: AudienceGroup): ViewerGroup {
-  return update(userIds, {
+function openGroup(entry: OutboxEntry, { mode, userIds }: AudienceGroup): ViewerGroup {
+  const { settled } = entry;
+  return update(entry, userIds, {
     userId: settled.userId,
     status: toStatus(settled.status),
     lastActive: toTime(settled.lastActiveMs),
@@ -69,11 +73,9 @@ function openGroup({ settled }: OutboxEntry, { mode, userIds }: AudienceGroup): 
  * A hidden subject is OFFLINE with what the viewer saw when it was hidden. The announcement of the block itself comes
  * before that is on record: its own version makes the viewer's client take it, and then becomes the record.
  */
-function hiddenGroup(
-  { settled }: OutboxEntry,
-  { userId, frozen, mode }: HiddenViewer,
-): ViewerGroup {
-  return update([userId], {
+function hiddenGroup(entry: OutboxEntry, { userId, frozen, mode }: HiddenViewer): ViewerGroup {
+  const { settled } = entry;
+  return update(entry, [userId], {
     userId: settled.userId,
     status: Status.STATUS_OFFLINE,
     lastActive: frozen ? frozen.lastActive : toTime(settled.lastActiveMs),
@@ -82,6 +84,7 @@ function hiddenGroup(
   });
 }
 
-function update(userIds: readonly string[], value: Presence): ViewerGroup {
-  return { change: { $case: 'update', value }, userIds };
+function update({ quiet }: OutboxEntry, userIds: readonly string[], value: Presence): ViewerGroup {
+  const isQuiet = quiet === 'ALL' || (quiet === 'PULLED' && value.mode === Mode.MODE_PULL);
+  return { change: { $case: 'update', value }, userIds, quiet: isQuiet };
 }

@@ -1,5 +1,5 @@
 /** Entries being delivered, and which of them a later one of the same subject makes needless: pure bookkeeping. */
-import type { OutboxEntry } from '../store/presence-store.ts';
+import type { OutboxEntry, Quiet } from '../store/presence-store.ts';
 
 export interface InHand {
   readonly entry: OutboxEntry;
@@ -23,13 +23,15 @@ export interface InHand {
  *   for few.
  * - An announcement is for the viewers it names, among them ones no transition reaches (they look up, or the subject
  *   is hidden from them or gone from their view): only an announcement that names them all replaces it, and a quiet
- *   one, of which they hear nothing, replaces only its like.
+ *   one, of which some hear nothing, replaces none of which more hear.
  */
 export function covers(later: OutboxEntry, earlier: OutboxEntry): boolean {
   if (earlier.only.length === 0) return later.only.length === 0;
-  if (later.quiet && !earlier.quiet) return false;
+  if (LOUDNESS[later.quiet ?? 'NONE'] < LOUDNESS[earlier.quiet ?? 'NONE']) return false;
   return later.only.length > 0 && earlier.only.every((userId) => later.only.includes(userId));
 }
+
+const LOUDNESS: Record<Quiet | 'NONE', number> = { ALL: 0, PULLED: 1, NONE: 2 };
 
 export interface Subjects {
   /** Takes the entry in after all others of its subject. @returns the one before it. */

@@ -35,7 +35,7 @@ export function deliveryRecord(
     cause: causeOf[entry.cause],
     causedAt: new Date(entry.causedAtMs),
     sentAt: new Date(sentAtMs),
-    quiet: entry.quiet,
+    quiet: parcel.quiet,
   };
   return {
     key: entry.settled.userId,

@@ -5,6 +5,7 @@ import type { ViewChange, ViewerGroup } from './audience.ts';
 export interface GatewayParcel {
   readonly gatewayId: string;
   readonly change: ViewChange;
+  readonly quiet: boolean;
   /** 1 to MAX_RECIPIENTS. */
   readonly recipientUserIds: readonly string[];
 }
@@ -21,10 +22,10 @@ export function parcelsFor(
   routesOf: RoutesOf,
   live: ReadonlySet<string>,
 ): GatewayParcel[] {
-  return groups.flatMap(({ change, userIds }) =>
+  return groups.flatMap(({ change, quiet, userIds }) =>
     [...byGateway(userIds, routesOf, live)].flatMap(([gatewayId, recipients]) =>
       chunks(recipients, MAX_RECIPIENTS).map((recipientUserIds) => ({
-        ...{ gatewayId, change, recipientUserIds },
+        ...{ gatewayId, change, quiet, recipientUserIds },
       })),
     ),
   );

@@ -51,7 +51,7 @@ function deliver(
     sockets += sessions.length;
     for (const session of sessions) {
       if (!delivery.quiet) session.deliver(change);
-      if (session.watching) watches.delivered(session, change);
+      if (session.watching) watches.delivered(session, change, delivery.quiet);
     }
   }
   return { sockets, gone };

@@ -7,8 +7,8 @@ export interface Watch {
   isChecked: boolean;
   /** True when the viewer pulls the subject, and may see it. */
   isPolled: boolean;
-  /** Version of the subject that was delivered when the watch began anew. */
-  readonly deliveredVersion: bigint | undefined;
+  /** Version of the subject that the viewer was sent last since it watches; undefined when it must be told anew. */
+  toldVersion: bigint | undefined;
 }
 
 /** A session, as far as watching goes. */
@@ -23,9 +23,9 @@ export class WatchList {
   readonly #viewersOf = new Map<string, Set<Viewer>>();
 
   /** Begins a watch, or begins it anew, to be checked. */
-  begin(viewer: Viewer, userId: string, deliveredVersion?: bigint): void {
+  begin(viewer: Viewer, userId: string, toldVersion?: bigint): void {
     viewer.watching ??= new Map();
-    viewer.watching.set(userId, { isChecked: false, isPolled: false, deliveredVersion });
+    viewer.watching.set(userId, { isChecked: false, isPolled: false, toldVersion });
     const viewers = this.#viewersOf.get(userId);
     if (viewers) viewers.add(viewer);
     else this.#viewersOf.set(userId, new Set([viewer]));

@@ -55,10 +55,11 @@ export class Watches implements Disposable {
     for (const userId of userIds) this.#list.end(viewer, userId);
   }
 
-  /** Something was delivered to a viewer that watches. */
-  delivered(viewer: Viewer, { subjectUserId, presence }: SubjectChange): void {
-    if (!viewer.watching?.has(subjectUserId)) return;
-    this.#list.begin(viewer, subjectUserId, presence?.version);
+  /** Something was delivered to a viewer that watches; a quiet delivery was not sent on. */
+  delivered(viewer: Viewer, { subjectUserId, presence }: SubjectChange, quiet: boolean): void {
+    const watch = viewer.watching?.get(subjectUserId);
+    if (!watch) return;
+    this.#list.begin(viewer, subjectUserId, quiet ? watch.toldVersion : presence?.version);
     this.#checkSoon(viewer);
   }
 
@@ -110,9 +111,9 @@ export class Watches implements Disposable {
     if (!contact) this.#list.end(viewer, userId);
     const seen = contact && presence && asSeen(contact, presence);
     if (watch.isPolled && seen && !this.#told.has(userId)) this.#told.set(userId, seen.version);
-    if (watch.deliveredVersion === undefined || watch.deliveredVersion !== seen?.version) {
-      viewer.deliver(changeOf(userId, seen));
-    }
+    if (seen && watch.toldVersion === seen.version) return;
+    watch.toldVersion = seen?.version;
+    viewer.deliver(changeOf(userId, seen));
   }
 
   async #tick(): Promise<void> {
@@ -138,7 +139,12 @@ export class Watches implements Disposable {
       this.#told.set(userId, version);
       if (version === before.get(userId)) continue;
       const change = changeOf(userId, { ...presence, mode: Mode.MODE_PULL });
-      for (const viewer of this.#list.pullersOf(userId)) viewer.deliver(change);
+      for (const viewer of this.#list.pullersOf(userId)) {
+        const watch = viewer.watching?.get(userId);
+        if (!watch || watch.toldVersion === version) continue;
+        watch.toldVersion = version;
+        viewer.deliver(change);
+      }
     }
   }
 }

@@ -183,7 +183,7 @@ export function pairQuery({ kind, from, to }: EdgeChange, countUpTo: number): st
   return `{
   a as var(func: eq(mesh.user_id, ${quote(from)}))
   b as var(func: eq(mesh.user_id, ${quote(to)}))
-  from(func: uid(a)) { ${edges('b')} }
+  from(func: uid(a)) { pull: mesh.pull ${edges('b')} }
   to(func: uid(b)) { pull: mesh.pull ${edges('a')} }
   var(func: uid(b)) @filter(${counted}) { f as ~mesh.follows(first: ${countUpTo}) }
   followers(func: uid(f)) { count(uid) }
@@ -223,6 +223,7 @@ export function pairOf({ from: [from], to: [to], followers }: PairAnswer): PairS
     fromFrozen: frozenOf(to),
     toFrozen: frozenOf(from),
     pull: to?.pull ?? false,
+    fromPull: from?.pull ?? false,
     followers: followers[0]?.count ?? 0,
   };
 }

@@ -30,6 +30,7 @@ export interface PairState {
   readonly toFrozen: Frozen | undefined;
   /** `to` is in pull mode. */
   readonly pull: boolean;
+  readonly fromPull: boolean;
   /** Followers of `to`; counted only as far as the limits need, and only where the mode may change (`mayFlip`). */
   readonly followers: number;
 }
@@ -53,8 +54,11 @@ export interface Announcement {
   readonly only: readonly string[] | 'FOLLOWERS';
   /** What the viewers see already, if the subject is OFFLINE at that version: then they are told nothing. */
   readonly shownVersion?: number | undefined;
-  /** The viewers may see another mode: a new version even for one who is OFFLINE. */
-  readonly renew?: true | undefined;
+  /**
+   * A new version, which others can read too, so only where clients need one: ALWAYS since the viewers see another
+   * mode, PRESENT since they see another status unless the subject is OFFLINE. Absent: they had nothing of the subject.
+   */
+  readonly renew?: 'ALWAYS' | 'PRESENT' | undefined;
 }
 
 export interface Plan {
@@ -86,13 +90,13 @@ export function planChange(change: EdgeChange, state: PairState, limits: PushLim
   }
 }
 
-/** Who follows as well sees a friend pushed and a celebrity not. */
+/** Who follows a celebrity sees them in another mode as a friend. */
 function planFriendship({ from, to }: EdgeChange, op: EdgeWrite['op'], state: PairState): Plan {
   return {
     writes: bothWays(op, 'FRIEND', from, to),
     announcements: [
-      { subject: from, only: [to], ...renewIf(state.followed) },
-      { subject: to, only: [from], ...renewIf(state.follows) },
+      { subject: from, only: [to], ...renewIf(state.followed && state.fromPull) },
+      { subject: to, only: [from], ...renewIf(state.follows && state.pull) },
     ],
     freezes: false,
   };
@@ -103,8 +107,8 @@ export function mayFlip(kind: ChangeKind, pull: boolean): boolean {
   return pull ? kind === 'UNFOLLOW' : kind === 'FOLLOW';
 }
 
-const renewIf = (mayBeOtherMode: boolean): { renew?: true } =>
-  mayBeOtherMode ? { renew: true } : {};
+const renewIf = (isOtherMode: boolean): Pick<Announcement, 'renew'> =>
+  isOtherMode ? { renew: 'ALWAYS' } : {};
 
 /** Only the follower sees anything change; announcing the follower to nobody raises their own revision. */
 function planFollow(
@@ -182,9 +186,17 @@ interface Shown {
 function announceSight({ from, to }: Pair, state: PairState, shown: Shown): Announcement[] {
   const { sees, seen } = sight(state);
   if (!seen && !sees) return [];
-  const announce = (subject: string, viewer: string, isSeen: boolean, version?: number) =>
+  const announce = (
+    subject: string,
+    viewer: string,
+    isSeen: boolean,
+    version: number | undefined,
+  ): Announcement =>
     isSeen
-      ? { subject, only: [viewer], ...(version !== undefined && { shownVersion: version }) }
+      ? {
+          ...{ subject, only: [viewer], renew: 'PRESENT' },
+          ...(version !== undefined && { shownVersion: version }),
+        }
       : { subject, only: [] };
   return [announce(from, to, seen, shown.from), announce(to, from, sees, shown.to)];
 }

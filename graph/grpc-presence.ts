@@ -5,13 +5,14 @@ import type { AnnouncingPresence } from './announcer.ts';
 
 export function presenceThrough(presence: ClientPool<PresenceServiceClient>): AnnouncingPresence {
   return {
-    async announce({ subject, only, revision, shownVersion, renew = false, traceparent }) {
+    async announce({ subject, only, revision, shownVersion, renew, traceparent }) {
       const request = {
         subjectUserId: subject,
         onlyUserIds: [...only],
         graphRevision: BigInt(revision),
         shownVersion: shownVersion === undefined ? undefined : BigInt(shownVersion),
-        renew,
+        renew: renew === 'ALWAYS',
+        renewPresent: renew === 'PRESENT',
       };
       const settings = { traceparent };
       const response = await presence.unary((client) => client.announce, request, settings);

@@ -138,6 +138,7 @@ function pairState(graph: Graph, { from, to }: EdgeChange): PairState {
     fromFrozen: b.hides.get(from)?.frozen,
     toFrozen: a.hides.get(to)?.frozen,
     pull: b.pull,
+    fromPull: a.pull,
     followers: b.followers.size,
   };
 }

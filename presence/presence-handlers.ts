@@ -14,7 +14,7 @@ import { toDuration } from '../lib/durations.ts';
 import { invalidArgument, RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
-import type { Change, PresenceStore } from '../store/presence-store.ts';
+import type { Change, PresenceStore, Renewal } from '../store/presence-store.ts';
 import { lookupUsers } from './lookup.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toChosen, toPresence } from './wire.ts';
@@ -77,6 +77,11 @@ export async function filterOffline(
   return { presences: offline.map(({ settled }) => toPresence(settled)) };
 }
 
+function renewalOf({ renew, renewPresent }: AnnounceRequest): { renew?: Renewal } {
+  if (renew) return { renew: 'ALWAYS' };
+  return renewPresent ? { renew: 'PRESENT' } : {};
+}
+
 export async function announce(
   store: PresenceStore,
   request: AnnounceRequest,
@@ -91,7 +96,7 @@ export async function announce(
     userId,
     only: request.onlyUserIds,
     graphRevision: request.graphRevision.toString(),
-    renew: request.renew,
+    ...renewalOf(request),
     ...(request.shownVersion !== undefined && { shownVersion: Number(request.shownVersion) }),
     ...origin,
   }));

@@ -1,5 +1,13 @@
 /** A user as the in-process store keeps one, and the rules that settle one: lua/settle.lua says the same in Lua. */
-import type { Cause, Change, LogRecord, OutboxEntry, Settled } from './presence-store.ts';
+import type {
+  Cause,
+  Change,
+  LogRecord,
+  OutboxEntry,
+  Quiet,
+  Renewal,
+  Settled,
+} from './presence-store.ts';
 import { nextVersion, visibleStatus } from './status.ts';
 import type { ActivityStatus, ChosenStatus, VisibleStatus } from './status.ts';
 import { LOG_LENGTH, timing } from './timing.ts';
@@ -107,20 +115,25 @@ export function dueAt(user: UserState, at: Moment): number | undefined {
   return isHeld(at) ? Math.max(at.holdUntilMs, earliest) : earliest;
 }
 
-/** An entry that tells `only` of the user as they are, if that is to be told; under a new version if they are there. */
+/** An entry that tells `only` of the user as they are, if it names anybody; with a new version as `renew` says. */
 export function announcement(
   user: UserState,
   at: Moment,
-  { only, shownVersion, renew = false }: Announcing,
+  { only, shownVersion, renew }: Announcing,
   { trace, causedAtMs = at.nowMs }: Origin,
 ): UnsentEntry | undefined {
-  const isRenewed = user.status !== 'OFFLINE' || renew;
+  const isOffline = user.status === 'OFFLINE';
+  const isRenewed = renew === 'ALWAYS' || (renew === 'PRESENT' && !isOffline);
   if (isRenewed) user.version = nextVersion(user.version, at.floor, at.nowMs);
   if (only.length === 0) return undefined;
-  const quiet = !isRenewed && shownVersion === Math.max(user.version, at.floor);
+  const isShown = shownVersion === Math.max(user.version, at.floor);
+  const quiet = isShown && isOffline && !isRenewed ? 'ALL' : quietOf(renew);
   const entry = outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
   return { ...entry, quiet };
 }
+
+const quietOf = (renew: Renewal | undefined): Quiet | undefined =>
+  renew === 'PRESENT' ? 'PULLED' : undefined;
 
 /** Returns the one that died last. */
 function dropDead(user: UserState, at: Moment): Session | undefined {
@@ -194,5 +207,5 @@ function outboxEntry(
 ): UnsentEntry {
   const { userId, graphRevision } = user;
   const settled = settledOf(userId, user, at.floor);
-  return { settled, settledAtMs: at.nowMs, graphRevision, only, quiet: false, ...origin };
+  return { settled, settledAtMs: at.nowMs, graphRevision, only, ...origin };
 }

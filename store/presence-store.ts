@@ -55,6 +55,9 @@ export interface BeatReply extends ShardState {
 export type Cause =
   'OPENED' | 'CHOSEN' | 'ACTIVITY' | 'EXPIRED' | 'CLOSED' | 'LOGOUT' | 'ANNOUNCED';
 
+export type Renewal = 'PRESENT' | 'ALWAYS';
+export type Quiet = 'ALL' | 'PULLED';
+
 export type Change = {
   readonly userId: string;
   /** ms since its cause came: since a gateway received it, say; 0 when absent. */
@@ -98,16 +101,19 @@ export type Change = {
     }
   | {
       /**
-       * Gives the user a new version and an outbox entry for `only`, though the status stays. One who is OFFLINE keeps
-       * their version: others could tell from it that there was something to announce.
+       * Makes an outbox entry for `only`, though the status stays. It has a new version only as `renew` says, since
+       * others could tell from that that there was something to announce.
        */
       readonly kind: 'announce';
       /** Empty: there is no entry, only the graph revision rises. */
       readonly only: readonly string[];
-      /** `only` have been shown this version as OFFLINE: if the user still is so, the entry is a quiet one. */
+      /** `only` have been shown this version as OFFLINE: if the user still is so, the entry is quiet for all. */
       readonly shownVersion?: number;
-      /** A new version even for one who is OFFLINE. */
-      readonly renew?: boolean;
+      /**
+       * A new version: ALWAYS, or unless the user is OFFLINE; never when absent. PRESENT: `only` see another status, as
+       * if it had changed, so that the entry is quiet for those who look up.
+       */
+      readonly renew?: Renewal;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */
       readonly graphRevision: string;
       readonly trace: string;
@@ -136,8 +142,11 @@ export interface OutboxEntry {
   readonly graphRevision: string;
   /** When not empty: tell only these. */
   readonly only: readonly string[];
-  /** Those are to be sent nothing: it is what they see already, though an edge changed. */
-  readonly quiet: boolean;
+  /**
+   * Those are sent nothing, though an edge changed. ALL: it is what they see already. PULLED: those to whom the user is
+   * in pull mode, since they look up. Absent: nobody.
+   */
+  readonly quiet?: Quiet | undefined;
   /** traceparent of the cause; of an expiry, that of the session that died. */
   readonly trace: string;
   /** The user came online, and there may be somebody who asked to be told: see `notifications`. */

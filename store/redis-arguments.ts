@@ -76,8 +76,8 @@ function ofSession(change: Change): Argument[] {
 
 /** shown, renew */
 function ofAnnouncement(change: Change): Argument[] {
-  if (change.kind !== 'announce') return ['', 0];
-  return [change.shownVersion ?? '', change.renew ? 1 : 0];
+  if (change.kind !== 'announce') return ['', ''];
+  return [change.shownVersion ?? '', change.renew ?? ''];
 }
 
 /** chosen, choiceAge, grace, revision, only */

@@ -7,6 +7,7 @@ import type {
   Lease,
   LogRecord,
   OutboxEntry,
+  Quiet,
   SessionRecord,
   Settled,
   ShardInspection,
@@ -133,7 +134,7 @@ function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
     causedAtMs: Number(fields.get('caused') ?? field('at')),
     graphRevision: field('revision'),
     only: JSON.parse(field('only')) as string[],
-    quiet: fields.has('quiet'),
+    quiet: fields.get('quiet') as Quiet | undefined,
     trace: field('trace'),
     awaited: fields.has('awaited'),
   };

@@ -1,6 +1,6 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
--- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (0 or 1)
+-- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS or '')
 -- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1)
 -- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
 --         bell then and when the user is the next to be looked at
@@ -76,17 +76,18 @@ function apply.announce()
   return 'ANNOUNCED'
 end
 
--- The version of one who is OFFLINE stays: others could tell from it that there was something to announce.
 local function announce(origin)
-  local quiet
-  if user.status ~= 'OFFLINE' or renew == '1' then
-    next_version(shard, user)
-  else
-    quiet = shown ~= '' and tonumber(shown) == math.max(user.version, shard.floor)
-  end
+  local is_offline = user.status == 'OFFLINE'
+  local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and not is_offline
+  if is_renewed then next_version(shard, user) end
   if only == '[]' then return end
   tell(shard, user, origin, only)
-  if quiet then mark_quiet(user) end
+  local is_shown = shown ~= '' and tonumber(shown) == math.max(user.version, shard.floor)
+  if is_shown and is_offline and not is_renewed then
+    mark_quiet(user, 'ALL')
+  elseif renew == 'PRESENT' then
+    mark_quiet(user, 'PULLED')
+  end
 end
 
 local origin = { cause = apply[kind](), trace = trace, at = shard.now - cause_age }

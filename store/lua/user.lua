@@ -158,10 +158,11 @@ local function tell(shard, user, origin, only, is_awaited)
   user.news[#user.news + 1] = entry
 end
 
--- Who is told sees it already.
-local function mark_quiet(user)
+-- Of those it names, `whom` are sent nothing.
+local function mark_quiet(user, whom)
   local entry = user.news[#user.news]
-  entry[#entry + 1], entry[#entry + 2] = 'quiet', '1'
+  entry[#entry + 1] = 'quiet'
+  entry[#entry + 1] = whom
 end
 
 local function log(shard, user, origin)

@@ -235,7 +235,7 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
       let last: StoredChange | undefined;
       for (const fan of fans) last = await change('FOLLOW', fan, alice);
       expect(last?.records[0]?.announcements).toContainEqual({
-        ...{ subject: alice, only: 'FOLLOWERS', renew: true },
+        ...{ subject: alice, only: 'FOLLOWERS', renew: 'ALWAYS' },
       });
       expect(await followersOf(alice)).toEqual([...fans].sort());
       const celebrity = await store.user(alice, last?.revision ?? 0);

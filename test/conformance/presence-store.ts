@@ -269,7 +269,10 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const userId = newUser();
       const { settled } = await store().change(open(userId));
       const announce = (graphRevision: string) =>
-        store().change({ kind: 'announce', userId, only: ['v1'], graphRevision, trace: '' });
+        store().change({
+          ...{ kind: 'announce', userId, only: ['v1'], graphRevision, trace: '' },
+          renew: 'PRESENT',
+        });
       const first = await announce('18446744073709551615');
       expect(first.settled).toMatchObject({ ...settled, version: first.settled.version });
       expect(first.settled.version).toBeGreaterThan(settled.version);
@@ -287,7 +290,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const announce = (userId: string, more: Partial<Announce> = {}) =>
         store().change({
           ...{ kind: 'announce', userId, only: ['v1'], graphRevision: '5', trace: '' },
-          ...more,
+          ...{ renew: 'PRESENT' as const, ...more },
         });
 
       test.each([
@@ -316,21 +319,23 @@ export function presenceStoreConformance(openStore: OpenStore): void {
         expect((await store().inspect(userId)).graphRevision).toBe('6');
         await announce(userId, { shownVersion: online.version });
         const entries = await outboxOf(store(), userId);
-        expect(entries.map(({ quiet }) => quiet)).toEqual([false, false, true, false]);
+        expect(entries.map(({ quiet }) => quiet)).toEqual([undefined, undefined, 'ALL', 'PULLED']);
         expect(await settledOf(store(), userId)).toEqual(settled);
       });
 
-      test('a new version can be had, and one who is there always has it', async () => {
+      test('a new version can be had all the same, and needs not be had of one who is there', async () => {
         const userId = newUser();
         await store().change(open(userId));
         const { settled } = await store().change(choose(userId, 'INVISIBLE'));
-        const renewed = await announce(userId, { renew: true, shownVersion: settled.version });
+        const renewed = await announce(userId, { renew: 'ALWAYS', shownVersion: settled.version });
         expect(renewed.settled.version).toBeGreaterThan(settled.version);
         const { settled: seen } = await store().change(choose(userId, 'BUSY'));
-        const again = await announce(userId, { shownVersion: seen.version });
-        expect(again.settled.version).toBeGreaterThan(seen.version);
+        const kept = await store().change({
+          ...{ kind: 'announce', userId, only: ['v2'], graphRevision: '8', trace: '' },
+        });
+        expect(kept.settled).toEqual(seen);
         const entries = await outboxOf(store(), userId);
-        expect(entries.map(({ quiet }) => quiet)).toEqual(Array<boolean>(5).fill(false));
+        expect(entries.map(({ quiet }) => quiet)).toEqual(Array(5).fill(undefined));
       });
 
       test('whether anything of the user waits in the outbox is known', async () => {

@@ -1,4 +1,7 @@
-/** Whoever may not be seen is not to be told from somebody who is not there: the same script, with and without them. */
+/**
+ * Whoever may not be seen is not to be told from somebody who is not there: the same script, with and without them, in
+ * processes as a user runs them. Byte for byte, in time that the test owns: test/privacy/.
+ */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';

@@ -21,6 +21,7 @@ test('viewers of a group see the subject as it is, in their mode', () => {
     groups.map(({ mode, userIds }) => ({
       userIds,
       change: { $case: 'update', value: { ...seen, lastActive, mode } },
+      quiet: false,
     })),
   );
 });
@@ -38,6 +39,7 @@ test('one from whom the subject is hidden sees what was frozen, nothing of now',
           ...frozen,
         },
       },
+      quiet: false,
     },
   ]);
 });
@@ -50,10 +52,25 @@ test('the announcement of a block, before anything is frozen, hides with its own
   });
 });
 
+test.each([
+  ['ALL' as const, [true, true, true]],
+  ['PULLED' as const, [false, true, true]],
+  [undefined, [false, false, false]],
+])('quiet for %s', (quiet, expected) => {
+  const groups = [
+    { mode: Mode.MODE_PUSH, userIds: ['bob'] },
+    { mode: Mode.MODE_PULL, userIds: ['carol'] },
+  ];
+  const hidden = [{ userId: 'eve', frozen: undefined, mode: Mode.MODE_PULL }];
+  const announced = entryOf('alice', 1, { only: ['bob', 'carol', 'eve'], quiet });
+  const told = viewerGroups(announced, audience({ groups, hidden }));
+  expect(told.map((group) => group.quiet)).toEqual(expected);
+});
+
 test('viewers who do not see the subject any more are told so, and empty groups are none', () => {
   const groups = [{ mode: Mode.MODE_PUSH, userIds: [] }];
   expect(viewerGroups(entry, audience({ groups, removedUserIds: ['x', 'y'] }))).toEqual([
-    { userIds: ['x', 'y'], change: { $case: 'removedUserId', value: 'alice' } },
+    { userIds: ['x', 'y'], change: { $case: 'removedUserId', value: 'alice' }, quiet: false },
   ]);
 });
 

@@ -1,9 +1,9 @@
 import type { InHand } from '../../fanout/in-hand.ts';
-import type { OutboxEntry } from '../../store/presence-store.ts';
+import type { OutboxEntry, Quiet } from '../../store/presence-store.ts';
 
 export interface EntryOptions {
   readonly only?: readonly string[];
-  readonly quiet?: boolean;
+  readonly quiet?: Quiet | undefined;
   readonly lastActiveMs?: number;
 }
 
@@ -11,7 +11,7 @@ export interface EntryOptions {
 export function entryOf(
   userId: string,
   version: number,
-  { only = [], quiet = false, lastActiveMs = 1 }: EntryOptions = {},
+  { only = [], quiet, lastActiveMs = 1 }: EntryOptions = {},
 ): OutboxEntry {
   return {
     entryId: String(version),

@@ -48,13 +48,15 @@ test('a transition does not replace an announcement, nor the other way round', (
   ]);
 });
 
-test('an announcement that its viewers hear nothing of replaces only its like', () => {
+test('an announcement that some hear nothing of replaces none of which more hear', () => {
   const subjects = createSubjects();
   const loud = inHand(entryOf('alice', 1, { only: ['bob'] }));
-  const quiet = inHand(entryOf('alice', 1, { only: ['bob'], quiet: true }));
-  const again = inHand(entryOf('alice', 1, { only: ['bob'], quiet: true }));
-  for (const item of [loud, quiet, again]) subjects.add(item);
-  expect([loud, quiet, again].map(({ superseded }) => superseded)).toEqual([false, true, false]);
+  const quieter = inHand(entryOf('alice', 2, { only: ['bob'], quiet: 'PULLED' }));
+  const quiet = inHand(entryOf('alice', 2, { only: ['bob'], quiet: 'ALL' }));
+  const again = inHand(entryOf('alice', 2, { only: ['bob'], quiet: 'ALL' }));
+  const items = [loud, quieter, quiet, again];
+  for (const item of items) subjects.add(item);
+  expect(items.map(({ superseded }) => superseded)).toEqual([false, false, true, false]);
 });
 
 test('entries of a subject follow one another until they are removed', () => {

@@ -8,7 +8,7 @@ import { createFanout } from '../../fanout/app.ts';
 import { createGraph } from '../../graph/app.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
 import { presenceThrough } from '../../graph/grpc-presence.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer, type GrpcServer, type MountedService } from '../../lib/grpc/server.ts';
 import type { MessageBus } from '../../lib/kafka/bus.ts';
@@ -29,6 +29,10 @@ export interface InProcessMeshOptions {
   readonly maxFollowers?: number;
   /** Signs notifications; default: fresh keys. */
   readonly vapid?: VapidKeys;
+  /** The parts' time, timers and randomness; default the system's. Deadlines of calls are the system's always. */
+  readonly clock?: Clock;
+  /** Stands between the parts and the presence store. */
+  readonly aroundStore?: (store: PresenceStore) => PresenceStore;
 }
 
 export interface InProcessMesh extends AsyncDisposable {
@@ -49,17 +53,22 @@ export interface InProcessMesh extends AsyncDisposable {
 export const logger = createLogger('test', 'silent');
 const HOST = '127.0.0.1';
 
+const asItIs = (store: PresenceStore): PresenceStore => store;
+
 const serve = (services: readonly MountedService[], port = 0): Promise<GrpcServer> =>
-  createGrpcServer({ services, host: HOST, port, drainMs: 0, clock });
+  createGrpcServer({ services, host: HOST, port, drainMs: 0, clock: systemClock });
 
 export async function startInProcessMesh(
   options: InProcessMeshOptions = {},
 ): Promise<InProcessMesh> {
   const { leaseTtlMs = 2000, closeGraceMs = 300, maxFollowers = 5000 } = options;
   const { vapid = generateVapidKeys('mailto:test@example.org') } = options;
+  const { clock = systemClock, aroundStore = asItIs } = options;
   const disposer = createDisposer();
   const bus = disposer.add(createMemoryBus({ clock }));
-  const store = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
+  const store = aroundStore(
+    disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock })),
+  );
   const presencePart = disposer.add(
     createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }),
   );
@@ -71,19 +80,19 @@ export async function startInProcessMesh(
     service: PresenceServiceClient,
     name: 'presence',
     addresses,
-    clock,
+    clock: systemClock,
   });
   const registry = createClientPool({
     service: ConnectionRegistryServiceClient,
     name: 'presence',
     addresses,
-    clock,
+    clock: systemClock,
   });
   const notifications = createClientPool({
     service: NotificationServiceClient,
     name: 'presence',
     addresses,
-    clock,
+    clock: systemClock,
   });
   disposer.defer(() => notifications[Symbol.dispose]());
   disposer.defer(() => presence[Symbol.dispose]());
@@ -101,7 +110,7 @@ export async function startInProcessMesh(
     service: GraphServiceClient,
     name: 'graph',
     addresses: [`${HOST}:${graphServer.port}`],
-    clock,
+    clock: systemClock,
   });
   disposer.defer(() => graph[Symbol.dispose]());
   disposer.add(

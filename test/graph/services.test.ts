@@ -16,6 +16,8 @@ import { eventually } from '../support/eventually.ts';
 import { sharedDgraph } from '../support/shared-servers.ts';
 import { playPresence, startGraph, type PlayedPresence, type TestGraph } from './support.ts';
 
+/** The version of an announcement. */
+const KEEPS = { renew: false, renewPresent: false };
 /** Of the stores under test. */
 const MAX_FOLLOWERS = 10;
 
@@ -89,10 +91,10 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
     test('they are announced both ways, with a revision that reads can wait for', async () => {
       const { graphRevision } = await befriend(alice, bob);
       expect(announcedOf(alice)).toEqual([
-        { subjectUserId: alice, onlyUserIds: [bob], graphRevision, renew: false },
+        { subjectUserId: alice, onlyUserIds: [bob], graphRevision, ...KEEPS },
       ]);
       expect(announcedOf(bob)).toEqual([
-        { subjectUserId: bob, onlyUserIds: [alice], graphRevision, renew: false },
+        { subjectUserId: bob, onlyUserIds: [alice], graphRevision, ...KEEPS },
       ]);
     });
 
@@ -156,7 +158,9 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
       await befriend(alice, bob);
       presence.offline.set(alice, 77n);
       await block(bob, alice);
-      expect(announcedOf(alice).at(-1)).toMatchObject({ onlyUserIds: [bob], shownVersion: 77n });
+      expect(announcedOf(alice).at(-1)).toMatchObject({
+        ...{ onlyUserIds: [bob], shownVersion: 77n, renew: false, renewPresent: true },
+      });
       expect(announcedOf(bob).at(-1)?.shownVersion).toBeUndefined();
       const shownOfBob = BigInt(1001 + presence.announced.indexOf(announcedOf(bob).at(-1)!));
       await unblock(bob, alice);
@@ -164,12 +168,18 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
       expect(announcedOf(bob).at(-1)).toMatchObject({ shownVersion: shownOfBob });
     });
 
-    test('a friend who follows as well may come to see another mode: the version moves', async () => {
+    test('a friend who follows a celebrity comes to see another mode: the version moves', async () => {
+      await store.load(
+        Array.from({ length: MAX_FOLLOWERS + 1 }, (_, i) => ({
+          ...{ kind: 'FOLLOWS' as const, from: `fan${i}-${alice}`, to: alice },
+        })),
+      );
       await follow(bob, alice);
       await befriend(alice, bob);
       await unfriend(alice, bob);
-      expect(announcedOf(alice).map(({ renew }) => renew)).toEqual([false, true, true]);
-      expect(announcedOf(bob).map(({ renew }) => renew)).toEqual([false, false, false]);
+      const renewals = (subject: string) => announcedOf(subject).map(({ renew }) => renew);
+      expect(renewals(alice)).toEqual([false, true, true]);
+      expect(renewals(bob)).toEqual([false, false, false]);
     });
 
     test('a block by a stranger announces nothing', async () => {

@@ -190,6 +190,7 @@ describe('an announcement', () => {
       onlyUserIds: ['bob'],
       graphRevision: 77n,
       renew: false,
+      renewPresent: true,
     };
     const first = await presence.unary((client) => client.announce, request);
     expect(first.presence?.version).toBeGreaterThan(before?.version ?? 0n);
@@ -339,6 +340,7 @@ describe('bad input is refused by the name of the field', () => {
           onlyUserIds: [''],
           graphRevision: 0n,
           renew: false,
+          renewPresent: true,
         }),
     ],
     [

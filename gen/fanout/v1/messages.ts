@@ -61,8 +61,8 @@ export interface Delivery {
     | Date
     | undefined;
   /**
-   * They see that already, so they are sent nothing; but an edge changed, and what the gateway took from the graph for
-   * them has to be read again.
+   * They are sent nothing, since they see that already or look it up; but an edge changed, and what the gateway took
+   * from the graph for them has to be read again.
    */
   quiet: boolean;
 }

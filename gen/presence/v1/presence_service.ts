@@ -326,8 +326,17 @@ export interface AnnounceRequest {
   shownVersion?:
     | bigint
     | undefined;
-  /** Gives a new version to a subject who is OFFLINE too: something else of what the viewers see changes, the mode. */
+  /**
+   * A new version in any case: the viewers see another mode, and clients take a higher version only. Without this and
+   * the next one it keeps the subject's, since others can read a version too: the viewers have nothing of the subject
+   * yet, as new friends.
+   */
   renew: boolean;
+  /**
+   * A new version unless the subject is OFFLINE: the viewers see another status. Those to whom the subject is in pull
+   * mode are not pushed it, as they are not when the status does change.
+   */
+  renewPresent: boolean;
 }
 
 /** The subject as announced. */
@@ -1962,7 +1971,14 @@ export const FilterOfflineResponse: MessageFns<FilterOfflineResponse> = {
 };
 
 function createBaseAnnounceRequest(): AnnounceRequest {
-  return { subjectUserId: "", onlyUserIds: [], graphRevision: 0n, shownVersion: undefined, renew: false };
+  return {
+    subjectUserId: "",
+    onlyUserIds: [],
+    graphRevision: 0n,
+    shownVersion: undefined,
+    renew: false,
+    renewPresent: false,
+  };
 }
 
 export const AnnounceRequest: MessageFns<AnnounceRequest> = {
@@ -1987,6 +2003,9 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     }
     if (message.renew !== false) {
       writer.uint32(40).bool(message.renew);
+    }
+    if (message.renewPresent !== false) {
+      writer.uint32(48).bool(message.renewPresent);
     }
     return writer;
   },
@@ -2044,6 +2063,14 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
             message.renew = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.renewPresent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2079,6 +2106,11 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
         ? BigInt(object.shown_version)
         : undefined,
       renew: isSet(object.renew) ? globalThis.Boolean(object.renew) : false,
+      renewPresent: isSet(object.renewPresent)
+        ? globalThis.Boolean(object.renewPresent)
+        : isSet(object.renew_present)
+        ? globalThis.Boolean(object.renew_present)
+        : false,
     };
   },
 
@@ -2099,6 +2131,9 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     if (message.renew !== false) {
       obj.renew = message.renew;
     }
+    if (message.renewPresent !== false) {
+      obj.renewPresent = message.renewPresent;
+    }
     return obj;
   },
 
@@ -2116,6 +2151,7 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
       ? BigInt(object.shownVersion)
       : undefined;
     message.renew = object.renew ?? false;
+    message.renewPresent = object.renewPresent ?? false;
     return message;
   },
 };
@@ -2583,8 +2619,8 @@ export const PresenceServiceService = {
     responseDeserialize: (value: Buffer): FilterOfflineResponse => FilterOfflineResponse.decode(value),
   },
   /**
-   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
-   * keeps their version: it moves with what others can see only.
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. Versions
+   * move only with what others can see: a user who is OFFLINE keeps theirs.
    */
   announce: {
     path: "/presence.v1.PresenceService/Announce" as const,
@@ -2648,8 +2684,8 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
    */
   filterOffline: handleUnaryCall<FilterOfflineRequest, FilterOfflineResponse>;
   /**
-   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
-   * keeps their version: it moves with what others can see only.
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. Versions
+   * move only with what others can see: a user who is OFFLINE keeps theirs.
    */
   announce: handleUnaryCall<AnnounceRequest, AnnounceResponse>;
   /**
@@ -2740,8 +2776,8 @@ export interface PresenceServiceClient extends Client {
     callback: (error: ServiceError | null, response: FilterOfflineResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. A user who is OFFLINE
-   * keeps their version: it moves with what others can see only.
+   * Tells some viewers how they now see a user, after an edge between them changed. Idempotent. Versions
+   * move only with what others can see: a user who is OFFLINE keeps theirs.
    */
   announce(
     request: AnnounceRequest,
