@@ -11,21 +11,18 @@ import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
 import { gauge } from '../lib/telemetry/metrics.ts';
 import { METRICS } from '../lib/telemetry/names.ts';
-import { createPushSender } from '../lib/web-push/sender.ts';
 import type { VapidKeys } from '../lib/web-push/vapid.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
-import { createCourier } from './courier.ts';
 import { createDispatcher, type Dispatch } from './dispatcher.ts';
 import { createFanoutEvents, type FanoutEvents } from './events.ts';
-import { createForgetting } from './forgetting.ts';
 import { createGateways, type Gateways } from './gateways.ts';
 import { createHealthServer } from './health-server.ts';
 import { createJanitor } from './janitor.ts';
-import { createNotifier } from './notifier.ts';
 import { ShardOutbox } from './outbox.ts';
 import { createPlanner } from './planner.ts';
 import { checkStore, prepareBus, reachGraph, subscribe } from './preparation.ts';
 import { createPublisher } from './publisher.ts';
+import { createPush } from './push.ts';
 import { ShardLoop, type ShardLimits } from './shard-loop.ts';
 import { createShards } from './shards.ts';
 import { createSweeper, type Sweeper } from './sweep.ts';
@@ -189,18 +186,13 @@ function notifying(
   dispatch: Dispatch,
   keys: VapidKeys,
   gateways: Gateways,
-  { clock, store, graph, events, signal, disposer }: Running,
+  { clock, store, graph, events, disposer }: Running,
 ): Dispatch {
-  const sender = createPushSender({ keys, clock });
-  disposer.defer(() => sender[Symbol.dispose]());
-  const onGone = createForgetting(store.notifications);
-  const courier = createCourier({ sender, clock, events, onGone, signal });
-  const notifier = disposer.add(
-    createNotifier({ store, graph, gateways, courier, clock, events, signal }),
-  );
-  return async (item, previous) => {
-    await dispatch(item, previous);
-    if (item.entry.awaited) notifier.cameOnline(item.entry);
+  const push = disposer.add(createPush({ keys, clock, store, graph, gateways, events }));
+  return (item, previous) => {
+    const delivered = dispatch(item, previous);
+    if (!item.entry.awaited) return delivered;
+    return delivered.then(() => push.cameOnline(item.entry));
   };
 }
 

@@ -40,7 +40,7 @@ export interface FanoutEvents {
 }
 
 /** Values of `presence.outcome`: docs/operations.md says what they mean. */
-export type NotificationOutcome = 'sent' | 'connected' | 'limited' | 'gone' | 'failed';
+export type NotificationOutcome = 'sent' | 'connected' | 'postponed' | 'gone' | 'failed';
 
 export function createFanoutEvents(logger: Logger): FanoutEvents {
   return {

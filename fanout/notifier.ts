@@ -16,9 +16,11 @@ import type { Gateways } from './gateways.ts';
 import { createLimiter } from './limiter.ts';
 import { chunks } from './routes.ts';
 
-export interface Notifier extends AsyncDisposable {
+export interface Notifier {
   /** Of an entry that says `awaited`. */
   cameOnline(entry: OutboxEntry): void;
+  /** Resolves when nothing is under way but retries; soon, once the signal has aborted. */
+  idle(): Promise<unknown>;
 }
 
 export interface NotifierOptions {
@@ -55,9 +57,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
       const telling = inTurn(() => tell(entry)).finally(() => running.delete(telling));
       running.add(telling);
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(running);
-    },
+    idle: () => Promise.all(running),
   };
 }
 
@@ -129,7 +129,7 @@ async function withinLimits(
   const kept = await Promise.all(
     [...seeing].map(async ([userId, how]) => {
       if (how === 'ON_SCREEN' || (await notifications.mayPush(userId))) return [[userId, how]];
-      events.notified('limited');
+      events.notified('postponed');
       return [];
     }),
   );

@@ -145,7 +145,8 @@ export const METRICS = {
   notifications: metric({
     name: 'presence.notifications',
     unit: '{notification}',
-    description: 'what became of notifications asked for: sent, connected, limited, gone or failed',
+    description:
+      'what became of notifications asked for: sent, connected, postponed, gone or failed',
     attributes: [ATTRIBUTES.outcome],
   }),
   fences: metric({

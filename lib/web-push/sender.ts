@@ -24,10 +24,19 @@ export type PushOutcome =
   | { readonly kind: 'ACCEPTED' }
   /** The browser has ended the subscription: nothing sent to it ever arrives. */
   | { readonly kind: 'GONE' }
-  /** Not now; after so long, ms, when the push service said so. */
-  | { readonly kind: 'LATER'; readonly problem: string; readonly afterMs: number | undefined }
+  | PushedLater
   /** It will not be taken another time either. */
   | { readonly kind: 'REFUSED'; readonly problem: string };
+
+/** Not now. */
+export interface PushedLater {
+  readonly kind: 'LATER';
+  readonly problem: string;
+  /** When the push service said so, ms. */
+  readonly afterMs?: number | undefined;
+  /** No answer came: the push service may have taken it all the same. */
+  readonly mayHaveArrived: boolean;
+}
 
 export interface PushSender extends Disposable {
   /** One try. Never rejects. */
@@ -72,7 +81,7 @@ export function createPushSender(options: PushSenderOptions): PushSender {
         const words = { problem: messageOf(error) };
         return isRefused
           ? { kind: 'REFUSED', ...words }
-          : { kind: 'LATER', ...words, afterMs: undefined };
+          : { kind: 'LATER', ...words, mayHaveArrived: true };
       }
     },
     [Symbol.dispose]() {
@@ -170,7 +179,8 @@ function outcomeOf({ statusCode = 0, headers }: IncomingMessage, nowMs: number):
   if (statusCode >= 200 && statusCode < 300) return { kind: 'ACCEPTED' };
   if (statusCode === 404 || statusCode === 410) return { kind: 'GONE' };
   if (statusCode === 429 || statusCode >= 500) {
-    return { kind: 'LATER', problem, afterMs: retryAfterMs(headers['retry-after'], nowMs) };
+    const afterMs = retryAfterMs(headers['retry-after'], nowMs);
+    return { kind: 'LATER', problem, afterMs, mayHaveArrived: false };
   }
   return { kind: 'REFUSED', problem };
 }

@@ -1,5 +1,6 @@
 /** Who asked to be told is told once, by way of a push service that decrypts what it gets. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { FanoutPart } from '../../fanout/app.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { generateVapidKeys } from '../../lib/web-push/vapid.ts';
 import type { AskOutcome } from '../../store/notification-store.ts';
@@ -12,6 +13,7 @@ const vapid = generateVapidKeys('mailto:test@example.org');
 
 let rig: Rig;
 let service: PushService;
+let worker: FanoutPart;
 beforeEach(async () => {
   service = await startPushService();
   const notificationLimits = { pushes: 2, windowMs: 60_000 };
@@ -19,7 +21,7 @@ beforeEach(async () => {
     ...{ shardCount: SHARDS, leaseTtlMs: 60_000, clock, notificationLimits },
   });
   rig = await createRig({ store, maxFollowers: 1 });
-  await rig.worker({ vapid });
+  worker = await rig.worker({ vapid });
 });
 afterEach(async () => {
   await rig[Symbol.asyncDispose]();
@@ -143,6 +145,30 @@ test('a push service that is busy is asked again when it says, and one that refu
   await eventually(() => expect(told()).toEqual(['alice: bob']));
   expect([...service.requests].sort()).toEqual(['alice', 'alice', 'alice', 'ann']);
   expect(await waiting('ann')).toEqual([]);
+});
+
+test('what a push service did not take when the worker stops waits for the next time', async () => {
+  await rig.befriend('alice', 'bob');
+  await ask('alice', 'bob');
+  service.answer('alice', { status: 503, headers: { 'retry-after': '600' } });
+  await comeOnline('bob');
+  await eventually(() => expect(service.requests).toEqual(['alice']));
+  expect(await waiting('alice')).toEqual([]);
+  await worker[Symbol.asyncDispose]();
+  expect(await waiting('alice')).toEqual(['bob']);
+  await leave('bob');
+  await rig.worker({ vapid });
+  await comeOnline('bob');
+  await eventually(() => expect(told()).toEqual(['alice: bob']));
+});
+
+test('a push service that asks for more time than the news is worth is not waited for', async () => {
+  await rig.befriend('alice', 'bob');
+  await ask('alice', 'bob');
+  service.answer('alice', { status: 429, headers: { 'retry-after': '86400' } });
+  await comeOnline('bob');
+  await eventually(() => expect(service.requests).toEqual(['alice']));
+  await eventually(async () => expect(await waiting('alice')).toEqual(['bob']));
 });
 
 test('a viewer gets so many a minute; what is beyond waits', async () => {

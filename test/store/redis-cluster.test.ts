@@ -64,6 +64,25 @@ test('every script serves every shard', async () => {
   expect(await store.routes([...users, 'nobody'])).toEqual([...users.map(() => ['gw-1']), []]);
 });
 
+test('requests for notifications are with their subjects, and found by their viewers', async () => {
+  const [viewer = '', ...subjects] = users.map((userId) => `${userId}-n`);
+  const some = subjects.slice(0, 20);
+  const subscription = { endpoint: 'https://push.example/a', p256dh: 'key', auth: 'secret' };
+  for (const subjectUserId of some) {
+    const ask = { viewerUserId: viewer, subjectUserId, subscription, whileHere: false };
+    expect(await store.notifications.ask(ask)).toBe('KEPT');
+    const { requests } = await store.notifications.awaiting(subjectUserId);
+    expect(await store.notifications.claim(subjectUserId, requests)).toHaveLength(1);
+    expect(await store.notifications.ask(ask)).toBe('KEPT');
+  }
+  const listed = await store.notifications.listOf(viewer);
+  expect(listed.map(({ subjectUserId }) => subjectUserId).sort()).toEqual([...some].sort());
+  for (const subjectUserId of some)
+    await store.notifications.cancel({ viewerUserId: viewer, subjectUserId });
+  expect(await store.notifications.listOf(viewer)).toEqual([]);
+  expect(await store.notifications.mayPush(viewer)).toBe(true);
+});
+
 test('the shards are spread evenly over the masters', async () => {
   const { masters } = cluster;
   const names = await Promise.all(
