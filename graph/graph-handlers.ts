@@ -26,6 +26,7 @@ import { audienceAmong, audienceOf, contactOf, contactsOf, type Audience } from 
 import type { EdgeChange } from './edges.ts';
 import type { GraphStore } from './graph-store.ts';
 import type { ImportEdges } from './import-edges.ts';
+import { traceAudience, traceChange } from './traces.ts';
 import type { UserReader } from './user-cache.ts';
 import { toContact, toGroup, toHiddenViewer } from './wire.ts';
 
@@ -45,7 +46,11 @@ const DEFAULT_PAGE_SIZE = 500;
 export function createGraphHandlers(options: GraphHandlersOptions): GraphServiceServer {
   const { logger } = options;
   const change = (edge: EdgeChange, field: string, context: CallContext) =>
-    changeEdge(options, checked(edge, field), context);
+    traceChange(checked(edge, field), context, (traceparent) =>
+      changeEdge(options, edge, traceparent),
+    );
+  const audience = (request: GetAudienceRequest, context: CallContext) =>
+    traceAudience(request, context, () => getAudience(options, request));
   return {
     befriend: unary(logger, ({ userId: from, friendUserId: to }: BefriendRequest, context) =>
       change({ kind: 'BEFRIEND', from, to }, 'friend_user_id', context),
@@ -66,8 +71,8 @@ export function createGraphHandlers(options: GraphHandlersOptions): GraphService
       change({ kind: 'UNBLOCK', from, to }, 'blocked_user_id', context),
     ),
     listContacts: serverStream(logger, (request) => listContacts(options, request)),
-    getAudience: unary(logger, (request) => getAudience(options, request)),
-    streamAudiences: answering(options, (request) => getAudience(options, request)),
+    getAudience: unary(logger, audience),
+    streamAudiences: answering(options, audience),
     filterVisible: unary(logger, (request) => filterVisible(options, request)),
     importEdges: clientStream(logger, (requests) => importEdges(options, requests)),
   };
@@ -84,13 +89,13 @@ function checked(change: EdgeChange, field: string): EdgeChange {
 async function changeEdge(
   options: GraphHandlersOptions,
   change: EdgeChange,
-  context: CallContext,
+  traceparent: string | undefined,
 ): Promise<{ graphRevision: bigint }> {
   const { store, users, announcer, logger } = options;
   const offline = change.kind === 'BLOCK' ? await whoIsOffline(change, options) : undefined;
   const { revision, records } = await store.change({ ...change, offline });
   users.forget(change.from, change.to);
-  const cause = { revision, traceparent: traceOf(context) };
+  const cause = { revision, traceparent };
   try {
     for (const record of records) await announcer.announceRecord(record, cause);
   } catch (error) {
@@ -113,10 +118,6 @@ async function whoIsOffline(
     logger.debug({ err: error }, 'nobody knows who is offline');
     return undefined;
   }
-}
-
-function traceOf({ metadata }: CallContext): string | undefined {
-  return metadata.get('traceparent')[0]?.toString();
 }
 
 async function* listContacts(

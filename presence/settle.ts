@@ -1,7 +1,13 @@
 /** Changes on their way to the store, with what they come of: kept with what they change, and with its outbox entry. */
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { ATTRIBUTES, SPANS } from '../lib/telemetry/names.ts';
-import { beginStep, beginTrace, traceparentFrom, type Step } from '../lib/telemetry/spans.ts';
+import {
+  beginStep,
+  beginTrace,
+  during,
+  traceparentFrom,
+  type Step,
+} from '../lib/telemetry/spans.ts';
 import type { Change, ChangeReply, PresenceStore } from '../store/presence-store.ts';
 
 /** What a change comes of. */
@@ -23,16 +29,12 @@ export async function settle(
   const step = beginSettle(traceparentFrom(metadata.get('traceparent')[0]));
   const [age] = metadata.get(CAUSE_AGE);
   const causeAgeMs = typeof age === 'string' && DIGITS.test(age) ? Number(age) : 0;
-  try {
+  return during(step, async () => {
     const change = toChange({ trace: step.traceparent, causeAgeMs });
     const reply = await store.change(change);
     if (step.isRecording) describe(step, change, reply);
-    step.end();
     return reply;
-  } catch (error) {
-    step.fail(error);
-    throw error;
-  }
+  });
 }
 
 /** Who calls without a trace, begins one here. */

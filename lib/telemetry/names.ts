@@ -7,6 +7,8 @@
 
 /** In the order of a change's way. */
 export const SPANS = {
+  /** A changed edge: stored, and told to presence for each of the two who are shown another. */
+  edge: 'graph change',
   /** From what a client did to presence's answer. */
   receive: 'gateway receive',
   /** One script in the store: the change, and what the user comes to. */
@@ -15,6 +17,8 @@ export const SPANS = {
   outbox: 'outbox wait',
   /** From then on until it is known who is told, and on which gateways. */
   audience: 'fanout audience',
+  /** Of that, in the graph: who sees the subject, and how. */
+  who: 'graph audience',
   /** From handing a message to Kafka to its acknowledgement. */
   send: 'kafka send',
   /** From a record's coming to the last socket written. */
@@ -27,7 +31,9 @@ export const ATTRIBUTES = {
   user: 'presence.user.id',
   session: 'presence.session.id',
   gateway: 'presence.gateway.id',
-  /** What was done: open, choose, activity, close or announce. */
+  /** Of an edge, the other user. */
+  peer: 'presence.peer.id',
+  /** What was done: open, choose, activity, close or announce; to an edge, befriend, unfriend, follow and so on. */
   event: 'presence.event',
   /** Why a status changed: OPENED, CHOSEN, ACTIVITY, EXPIRED, CLOSED, LOGOUT or ANNOUNCED. */
   cause: 'presence.cause',

@@ -60,6 +60,18 @@ export function beginStep(name: SpanName, parent: string, options?: StepOptions)
   return isSampled(parent) ? beginTrace(name, parent, options) : unrecorded(parent);
 }
 
+/** The step is how long the task takes, and fails with it. */
+export async function during<T>(step: Step, task: () => Promise<T>): Promise<T> {
+  try {
+    const result = await task();
+    step.end();
+    return result;
+  } catch (error) {
+    step.fail(error);
+    throw error;
+  }
+}
+
 /** What somebody sent as a traceparent; '' when it is none. */
 export function traceparentFrom(given: unknown): string {
   return typeof given === 'string' && isTraceparent(given) ? given : '';

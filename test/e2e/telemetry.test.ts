@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool } from '../../lib/grpc/client.ts';
+import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { ATTRIBUTES, METRICS, SPANS, STAGES } from '../../lib/telemetry/names.ts';
 import { connect, type WireFrame } from '../support/edge-client.ts';
@@ -29,6 +29,7 @@ const CHANGES = 15;
 const TOLERANCE_MS = 5;
 const ALICE = 'telemetry-alice';
 const BOB = 'telemetry-bob';
+const CAROL = 'telemetry-carol';
 
 let disposer: Disposer;
 let collector: OtlpReceiver;
@@ -53,14 +54,14 @@ beforeAll(async () => {
       },
     }),
   );
-  using graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: mesh.graph.map(({ address }) => address),
-    clock,
-  });
+  using graph = openGraph();
   await graph.unary((client) => client.befriend, { userId: ALICE, friendUserId: BOB });
 }, 120_000);
+
+function openGraph(): ClientPool<GraphServiceClient> {
+  const addresses = mesh.graph.map(({ address }) => address);
+  return createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+}
 
 afterAll(async () => disposer[Symbol.asyncDispose](), 60_000);
 
@@ -80,10 +81,12 @@ function only<T>(values: readonly T[]): T {
 /** From the wait in the outbox on: how a change reaches a gateway's sockets. */
 function wayFrom(outbox: ReceivedSpan) {
   const audience = childOf(outbox, SPANS.audience);
+  const who = childOf(audience, SPANS.who);
+  expect(who).toMatchObject({ service: 'mesh-graph', kind: 2 });
   const send = childOf(audience, SPANS.send);
   const deliver = childOf(send, SPANS.deliver);
-  for (const span of [audience, send, deliver]) expect(span.traceId).toBe(outbox.traceId);
-  return { outbox, audience, send, deliver };
+  for (const span of [audience, who, send, deliver]) expect(span.traceId).toBe(outbox.traceId);
+  return { outbox, audience, who, send, deliver };
 }
 
 /** The whole way of a change, found by the version it made. */
@@ -205,6 +208,33 @@ test('an expiry is a trace of its own that links to the session that died', asyn
   await eventually(() =>
     expect(collector.series().map(({ metric }) => metric)).toContain(METRICS.lateness.name),
   );
+});
+
+test('a changed edge is one trace: graph, presence for each of the two, and on to their sockets', async () => {
+  using alice = await connect(mesh.gateways[0]!.address, ALICE, { heartbeatMs: HEARTBEAT_MS });
+  using carol = await connect(mesh.gateways[0]!.address, CAROL, { heartbeatMs: HEARTBEAT_MS });
+  using graph = openGraph();
+  await graph.unary((client) => client.befriend, { userId: CAROL, friendUserId: ALICE });
+  await Promise.all([alice.sees(CAROL, 'STATUS_ONLINE'), carol.sees(ALICE, 'STATUS_ONLINE')]);
+  await eventually(() => {
+    const change = only(having(SPANS.edge, { [ATTRIBUTES.user]: CAROL }));
+    expect(change).toMatchObject({ service: 'mesh-graph', kind: 2, parentSpanId: undefined });
+    expect(change.attributes).toMatchObject({
+      [ATTRIBUTES.event]: 'befriend',
+      [ATTRIBUTES.peer]: ALICE,
+    });
+    const settled = named(SPANS.settle).filter(
+      ({ parentSpanId }) => parentSpanId === change.spanId,
+    );
+    expect(settled.map(({ attributes }) => attributes[ATTRIBUTES.user]).sort()).toEqual([
+      ...[ALICE, CAROL],
+    ]);
+    for (const settle of settled) {
+      expect(settle.traceId).toBe(change.traceId);
+      const { who } = wayFrom(childOf(settle, SPANS.outbox));
+      expect(who.attributes[ATTRIBUTES.recipients]).toBe('1');
+    }
+  });
 });
 
 test('a client that brings a trace is followed in it', async () => {
