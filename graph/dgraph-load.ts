@@ -1,7 +1,7 @@
 /** Loading many edges in one transaction. */
 import { isPull, type PushLimits } from './audience.ts';
 import type { DgraphConnection, Transaction } from './dgraph-connection.ts';
-import { edge, newUser, setPull, unsetPull, type NodeName } from './dgraph-mutations.ts';
+import { edge, newUser, setPull, type NodeName } from './dgraph-mutations.ts';
 import {
   followerCountsQuery,
   uidsQuery,
@@ -37,11 +37,11 @@ export function loadEdges(
       return node.startsWith('_:') ? (uids.get(node.slice(2)) ?? '') : node.slice(1, -1);
     };
     const followed = edges.filter(({ kind }) => kind === 'FOLLOWS').map(({ to }) => uidOf(to));
-    const modes = await modeLines(transaction, [...new Set(followed)], options.limits);
+    const pulls = await newPulls(transaction, [...new Set(followed)], options.limits);
     const mark = `${await markNode(transaction)} <mesh.loads> ${JSON.stringify(options.mark)} .`;
     const committed = await transaction.commit({
-      set: [...modes.set, mark].join('\n'),
-      remove: modes.remove.join('\n'),
+      set: [...pulls, mark].join('\n'),
+      remove: '',
     });
     return committed.commitTs;
   };
@@ -71,17 +71,20 @@ function edgeLines({ kind, from, to }: LoadEdge, nodeOf: (userId: string) => Nod
   return kind === 'FOLLOWS' ? there : `${there}\n${edge(nodeOf(to), kind, nodeOf(from))} .`;
 }
 
-async function modeLines(transaction: Transaction, uids: readonly string[], limits: PushLimits) {
-  const set: string[] = [];
-  const remove: string[] = [];
+/** Lines for those who have too many followers now, and had not before. */
+async function newPulls(
+  transaction: Transaction,
+  uids: readonly string[],
+  limits: PushLimits,
+): Promise<string[]> {
+  const lines: string[] = [];
   for (const some of chunks(uids, IDS_A_QUERY)) {
     const { json } = await transaction.query<FollowerCountsAnswer>(followerCountsQuery(some));
-    for (const { uid, pull = false, followers = 0 } of json.users) {
-      const pulls = isPull(pull, followers, limits);
-      if (pulls !== pull) (pulls ? set : remove).push((pulls ? setPull : unsetPull)(`<${uid}>`));
+    for (const { uid, followers = 0 } of json.users) {
+      if (isPull(false, followers, limits)) lines.push(setPull(`<${uid}>`));
     }
   }
-  return { set, remove };
+  return lines;
 }
 
 async function markNode(transaction: Transaction): Promise<NodeName> {
