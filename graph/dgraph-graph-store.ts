@@ -1,6 +1,6 @@
 /** GraphStore on Dgraph. Stateless: any number of processes, any of them may die. */
 import type { Clock } from '../lib/clock.ts';
-import { pushLimits, type PushLimits, type UserNode } from './audience.ts';
+import { pushLimits, type PushLimits, type UserNode, type View } from './audience.ts';
 import { createBatches } from './batches.ts';
 import {
   createDgraphConnection,
@@ -39,6 +39,11 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
     maxItems: USERS_A_QUERY,
     maxRunning: QUERIES_AT_ONCE,
   });
+  const readViews = createBatches({
+    run: (asked: readonly queries.Viewing[]) => readViewsOf(connection, asked),
+    maxItems: USERS_A_QUERY,
+    maxRunning: QUERIES_AT_ONCE,
+  });
   return {
     prepare: () => migrate(connection),
     user: (userId, minRevision) => readUser({ userId, minRevision }),
@@ -47,11 +52,7 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
       const { json, readTs } = await connection.read<queries.ViewsOnAnswer>(query, 'STRICT');
       return { views: queries.viewsOn(subjectId, viewerIds, json), revision: readTs };
     },
-    async viewsOf(viewerId, subjectIds) {
-      const query = queries.viewsOfQuery(viewerId, subjectIds);
-      const { json, readTs } = await connection.read<queries.ViewsOfAnswer>(query, 'STRICT');
-      return { views: queries.viewsOf(viewerId, subjectIds, json), revision: readTs };
-    },
+    viewsOf: (viewerId, subjectIds) => readViews({ viewerId, subjectIds }),
     followers: (userId) => pagesOfFollowers(connection, userId),
     async change(change) {
       const stored = await connection.transact((transaction) =>
@@ -103,6 +104,15 @@ async function readUsers(reader: Reader, asked: readonly UserRequest[]): Promise
   const query = queries.usersQuery([...new Set(userIds)]);
   const { json, readTs } = await reader.read<queries.UsersAnswer>(query, minRevision);
   return queries.usersOf(userIds, json, readTs);
+}
+
+async function readViewsOf(
+  connection: DgraphConnection,
+  asked: readonly queries.Viewing[],
+): Promise<{ views: View[]; revision: number }[]> {
+  const query = queries.viewsOfQuery(asked);
+  const { json, readTs } = await connection.read<queries.ViewsOfAnswer>(query, 'STRICT');
+  return queries.viewsOf(asked, json).map((views) => ({ views, revision: readTs }));
 }
 
 /**

@@ -122,27 +122,57 @@ export function viewsOn(
   });
 }
 
-export function viewsOfQuery(viewerId: string, subjectIds: readonly string[]): string {
-  return `{
-  s as var(func: eq(mesh.user_id, ${quoteAll(subjectIds)}))
-  viewer(func: eq(mesh.user_id, ${quote(viewerId)})) {
-    friends: mesh.friend @filter(uid(s)) { id: mesh.user_id }
-    follows: mesh.follows @filter(uid(s)) { id: mesh.user_id pull: mesh.pull }
-    hides: mesh.hides @filter(uid(s)) ${FACETS} { id: mesh.user_id }
+/** One viewer and those they ask about. */
+export interface Viewing {
+  readonly viewerId: string;
+  readonly subjectIds: readonly string[];
+}
+
+/** Those who ask about the same subjects, as thousands do who look at one celebrity, share their part of the query. */
+export function viewsOfQuery(asked: readonly Viewing[]): string {
+  const parts = [...viewersBySubjects(asked)].map(
+    ([subjects, viewerIds], i) => `
+  s${i} as var(func: eq(mesh.user_id, ${subjects}))
+  v${i}(func: eq(mesh.user_id, ${quoteAll(viewerIds)})) {
+    id: mesh.user_id
+    friends: mesh.friend @filter(uid(s${i})) { id: mesh.user_id }
+    follows: mesh.follows @filter(uid(s${i})) { id: mesh.user_id pull: mesh.pull }
+    hides: mesh.hides @filter(uid(s${i})) ${FACETS} { id: mesh.user_id }
+  }`,
+  );
+  return `{${parts.join('')}\n}`;
+}
+
+/** By the subjects as the query has them. */
+function viewersBySubjects(asked: readonly Viewing[]): Map<string, string[]> {
+  const viewersOf = new Map<string, string[]>();
+  for (const { viewerId, subjectIds } of asked) {
+    const subjects = quoteAll(subjectIds);
+    const viewers = viewersOf.get(subjects);
+    if (viewers) viewers.push(viewerId);
+    else viewersOf.set(subjects, [viewerId]);
   }
-}`;
+  return viewersOf;
 }
 
-export interface ViewsOfAnswer {
-  readonly viewer: readonly Omit<UserAnswer, 'pull'>[];
+/** By part of the query. */
+export type ViewsOfAnswer = Readonly<
+  Record<string, readonly (Id & Omit<UserAnswer, 'pull'>)[] | undefined>
+>;
+
+/** The views of each who asked, in order. */
+export function viewsOf(asked: readonly Viewing[], answer: ViewsOfAnswer): View[][] {
+  const subjects = [...viewersBySubjects(asked).keys()];
+  const viewersIn = subjects.map(
+    (_, i) => new Map((answer[`v${i}`] ?? []).map((viewer) => [viewer.id, viewer])),
+  );
+  return asked.map((viewing) => {
+    const part = viewersIn[subjects.indexOf(quoteAll(viewing.subjectIds))];
+    return viewsOfOne(viewing, part?.get(viewing.viewerId) ?? {});
+  });
 }
 
-export function viewsOf(
-  viewerId: string,
-  subjectIds: readonly string[],
-  answer: ViewsOfAnswer,
-): View[] {
-  const [viewer = {}] = answer.viewer;
+function viewsOfOne({ viewerId, subjectIds }: Viewing, viewer: Omit<UserAnswer, 'pull'>): View[] {
   const friends = new Set(idsOf(viewer.friends));
   const follows = new Map((viewer.follows ?? []).map(({ id, pull = false }) => [id, pull]));
   const hidden = new Map((viewer.hides ?? []).map((hides) => [hides.id, hiddenOf(hides)]));

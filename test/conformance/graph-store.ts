@@ -229,6 +229,34 @@ export function describeGraphStore(name: string, createStore: () => Promise<Grap
       ]);
     });
 
+    test('views asked for at the same time are each one’s own', async () => {
+      const { alice, bob, carol } = people();
+      await done('BEFRIEND', alice, bob);
+      await done('FOLLOW', alice, carol);
+      await done('BLOCK', bob, carol);
+      const asked: readonly [string, readonly string[]][] = [
+        ...[alice, bob, 'nobody', alice].map((viewer): [string, string[]] => [viewer, [carol]]),
+        ...[bob, carol].map((viewer): [string, string[]] => [viewer, [alice, bob]]),
+      ];
+      const answers = await Promise.all(asked.map((one) => store.viewsOf(...one)));
+      const brief = answers.map(({ views }) =>
+        views.map((view) => [view.viewerId, view.subjectId, view.friends, view.follows]),
+      );
+      expect(brief).toEqual([
+        [[alice, carol, false, true]],
+        [[bob, carol, false, false]],
+        [['nobody', carol, false, false]],
+        [[alice, carol, false, true]],
+        ...[bob, carol].map((viewer) => [
+          [viewer, alice, viewer === bob, false],
+          [viewer, bob, false, false],
+        ]),
+      ]);
+      // Bob and carol of each other, since one blocks the other.
+      const isAnyHidden = answers.map(({ views }) => views.some(({ hidden }) => hidden));
+      expect(isAnyHidden).toEqual([false, true, false, false, false, true]);
+    });
+
     test('a user with many followers goes to pull, and back only well below', async () => {
       const { alice } = people();
       const fans = Array.from({ length: MAX_FOLLOWERS + 1 }, (_, i) => `fan${i}-${alice}`);
