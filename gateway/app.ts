@@ -118,7 +118,7 @@ function createCore(options: GatewayOptions, disposer: Disposer) {
   const { hub, upstreams } = base;
   const sessions = gauge(METRICS.sessions, () => hub.size);
   disposer.defer(() => sessions[Symbol.dispose]());
-  const watches = new Watches({ upstreams, clock, logger });
+  const watches = new Watches({ upstreams, events: base.events, clock, logger });
   disposer.defer(() => watches[Symbol.dispose]());
   const heartbeats = new Heartbeats({
     ...options,

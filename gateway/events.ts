@@ -11,6 +11,8 @@ export interface GatewayEvents {
   delivered(delivery: Delivery, outcome: DeliveryOutcome): void;
   /** A newer change of a subject replaced one that waited for a client. */
   conflated(): void;
+  /** What clients watch was looked up, for all of them together. */
+  lookedUp(): void;
   leaseHeld(): void;
   leaseNotRenewed(problem: string): void;
   leaseEnded(): void;
@@ -33,11 +35,12 @@ export function createGatewayEvents(logger: Logger, tally: PropagationTally): Ga
 /** Once a message, not once a socket. */
 function createDeliveryEvents(
   tally: PropagationTally,
-): Pick<GatewayEvents, 'delivered' | 'conflated'> {
+): Pick<GatewayEvents, 'delivered' | 'conflated' | 'lookedUp'> {
   const propagation = histogram(METRICS.propagation);
   const deliveries = counter(METRICS.deliveries);
   const drop = counter(METRICS.drops);
   const conflation = counter(METRICS.conflations);
+  const lookup = counter(METRICS.watchLookups);
   const spent = (stage: Stage, cause: string, ms: number): void =>
     propagation(Math.max(0, ms) / 1000, { [ATTRIBUTES.stage]: stage, [ATTRIBUTES.cause]: cause });
   return {
@@ -54,6 +57,7 @@ function createDeliveryEvents(
       if (gone > 0) drop(gone, { [ATTRIBUTES.reason]: 'recipient_gone' });
     },
     conflated: () => conflation(1, { [ATTRIBUTES.stage]: STAGES.deliver }),
+    lookedUp: () => lookup(1, {}),
   };
 }
 
@@ -62,7 +66,7 @@ const nameOf = new Map<Cause, string>(
   Object.entries(Cause).map(([name, value]) => [value, name.slice('CAUSE_'.length)]),
 );
 
-type LeaseEvents = Omit<GatewayEvents, 'delivered' | 'conflated'>;
+type LeaseEvents = Omit<GatewayEvents, 'delivered' | 'conflated' | 'lookedUp'>;
 
 function createLeaseEvents(logger: Logger): LeaseEvents {
   const renewal = counter(METRICS.leaseRenewals);

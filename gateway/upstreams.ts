@@ -69,7 +69,7 @@ export interface Upstreams {
   shards(): Promise<ListShardsResponse>;
 }
 
-/** Calls at a time for sessions that open, and as many for those that close. */
+/** Calls at a time for sessions that open or begin to watch, and as many for those that close. */
 const MAX_CALLS = 64;
 const MAX_IDS_A_CALL = 1000;
 const PAGE_SIZE = 1000;
@@ -103,7 +103,8 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
     contacts: (userId, minRevision) => opening.run(() => readContacts(graph, userId, minRevision)),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
-      return (await graph.unary((client) => client.filterVisible, request)).contacts;
+      const ask = () => graph.unary((client) => client.filterVisible, request);
+      return (await opening.run(ask)).contacts;
     },
     presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
     async askNotification(request) {

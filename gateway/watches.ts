@@ -1,5 +1,5 @@
 /**
- * Subjects in pull mode that clients look at. One look-up a second serves all viewers of this gateway together.
+ * Subjects in pull mode that clients look at. One look-up now and then serves all viewers of this gateway together.
  *
  * A viewer may be told of a subject only as long as it may see it. So a watch counts only once the graph has said so,
  * and anything else that is delivered of the subject (a block, an end of the follow, a change of mode) makes it ask
@@ -10,6 +10,7 @@ import { Mode, type Presence } from '../gen/presence/v1/presence.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { invalidField } from './frame-error.ts';
+import type { GatewayEvents } from './events.ts';
 import { changeOf, type SubjectChange } from './subject-change.ts';
 import type { Upstreams } from './upstreams.ts';
 import { asSeen } from './views.ts';
@@ -17,11 +18,13 @@ import { WatchList, type Viewer, type Watch } from './watch-list.ts';
 
 export interface WatchesOptions {
   readonly upstreams: Upstreams;
+  readonly events: Pick<GatewayEvents, 'lookedUp'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const INTERVAL_MS = 1000;
+/** A change is on the screens within a second: that leaves a fifth of it for the look-up and thousands of sockets. */
+const INTERVAL_MS = 800;
 const MAX_WATCHED = 200;
 
 export class Watches implements Disposable {
@@ -29,8 +32,10 @@ export class Watches implements Disposable {
   readonly #list = new WatchList();
   /** Viewers with a watch that could not be checked yet. */
   readonly #unchecked = new Set<Viewer>();
-  /** Version of each polled subject that was told last. */
-  #told = new Map<string, bigint>();
+  /** Viewers for whom that is being asked: once at a time, however long it takes. */
+  readonly #checking = new Set<Viewer>();
+  /** Each polled subject as it was told last. */
+  readonly #told = new Map<string, Presence>();
   #isPolling = false;
   readonly #timer: Timer;
 
@@ -74,16 +79,26 @@ export class Watches implements Disposable {
   }
 
   #checkSoon(viewer: Viewer): void {
-    this.#check(viewer).catch((error: unknown) => {
+    void this.#checkAll(viewer);
+  }
+
+  async #checkAll(viewer: Viewer): Promise<void> {
+    if (this.#checking.has(viewer)) return;
+    this.#checking.add(viewer);
+    try {
+      for (let asked = uncheckedOf(viewer); asked.length > 0; asked = uncheckedOf(viewer)) {
+        this.#unchecked.add(viewer);
+        await this.#check(viewer, asked);
+      }
+      this.#unchecked.delete(viewer);
+    } catch (error) {
       this.#options.logger.debug({ err: error }, 'a watch waits');
-    });
+    }
+    this.#checking.delete(viewer);
   }
 
   /** Asks what the viewer may see of what it watches, and tells it how that is now. */
-  async #check(viewer: Viewer): Promise<void> {
-    const asked = [...(viewer.watching ?? [])].filter(([, watch]) => !watch.isChecked);
-    if (asked.length === 0) return;
-    this.#unchecked.add(viewer);
+  async #check(viewer: Viewer, asked: readonly [string, Watch][]): Promise<void> {
     const userIds = asked.map(([userId]) => userId);
     const { upstreams } = this.#options;
     const [contacts, { presences }] = await Promise.all([
@@ -97,7 +112,6 @@ export class Watches implements Disposable {
       watch.isChecked = true;
       this.#tell(viewer, watch, contactOf.get(userId), presences[i], userId);
     });
-    if (!isAnyUnchecked(viewer)) this.#unchecked.delete(viewer);
   }
 
   #tell(
@@ -109,11 +123,18 @@ export class Watches implements Disposable {
   ): void {
     watch.isPolled = contact?.mode === Mode.MODE_PULL && !contact.hidden;
     if (!contact) this.#list.end(viewer, userId);
-    const seen = contact && presence && asSeen(contact, presence);
-    if (watch.isPolled && seen && !this.#told.has(userId)) this.#told.set(userId, seen.version);
+    const newest = presence && this.#newestOf(presence);
+    const seen = contact && newest && asSeen(contact, newest);
+    if (watch.isPolled && newest && !this.#told.has(userId)) this.#told.set(userId, newest);
     if (seen && watch.toldVersion === seen.version) return;
     watch.toldVersion = seen?.version;
     viewer.deliver(changeOf(userId, seen));
+  }
+
+  /** What the others were told while this viewer was checked would not be told again. */
+  #newestOf(presence: Presence): Presence {
+    const told = this.#told.get(presence.userId);
+    return told && told.version > presence.version ? told : presence;
   }
 
   async #tick(): Promise<void> {
@@ -130,14 +151,13 @@ export class Watches implements Disposable {
 
   async #poll(): Promise<void> {
     const userIds = this.#list.polled();
-    const before = this.#told;
-    this.#told = new Map();
-    if (userIds.length === 0) return;
-    const { presences } = await this.#options.upstreams.presences(userIds);
-    for (const presence of presences) {
+    const isPolled = new Set(userIds);
+    for (const userId of this.#told.keys()) if (!isPolled.has(userId)) this.#told.delete(userId);
+    for (const presence of await this.#lookUp(userIds)) {
       const { userId, version } = presence;
-      this.#told.set(userId, version);
-      if (version === before.get(userId)) continue;
+      const before = this.#told.get(userId);
+      this.#told.set(userId, presence);
+      if (version === before?.version) continue;
       const change = changeOf(userId, { ...presence, mode: Mode.MODE_PULL });
       for (const viewer of this.#list.pullersOf(userId)) {
         const watch = viewer.watching?.get(userId);
@@ -147,7 +167,13 @@ export class Watches implements Disposable {
       }
     }
   }
+
+  async #lookUp(userIds: readonly string[]): Promise<readonly Presence[]> {
+    if (userIds.length === 0) return [];
+    this.#options.events.lookedUp();
+    return (await this.#options.upstreams.presences(userIds)).presences;
+  }
 }
 
-const isAnyUnchecked = ({ watching }: Viewer): boolean =>
-  [...(watching?.values() ?? [])].some(({ isChecked }) => !isChecked);
+const uncheckedOf = ({ watching }: Viewer): [string, Watch][] =>
+  [...(watching ?? [])].filter(([, { isChecked }]) => !isChecked);

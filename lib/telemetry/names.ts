@@ -109,6 +109,12 @@ export const METRICS = {
     description: 'changes handed to sockets',
     attributes: [],
   }),
+  watchLookups: metric({
+    name: 'presence.watch.lookups',
+    unit: '{lookup}',
+    description: 'look-ups of all that the clients of a gateway watch, one for all viewers',
+    attributes: [],
+  }),
   outboxDepth: metric({
     name: 'presence.outbox.depth',
     unit: '{entry}',

@@ -81,3 +81,39 @@ test('a watch begun while presence is away counts once it is back', async () => 
   expect(star.closed).toBeUndefined();
   await fan.sees('star', 'STATUS_ONLINE');
 });
+
+test('a graph that is slow is asked once, not again at each look-up', async () => {
+  const asked: string[] = [];
+  const gate = createGate();
+  const slow: typeof mesh.graph = {
+    ...mesh.graph,
+    async unary(method, request, settings) {
+      if (typeof request === 'object' && request && 'viewerUserId' in request) {
+        asked.push(String(request.viewerUserId));
+        if (request.viewerUserId === 'fan1') await gate.opened;
+      }
+      return mesh.graph.unary(method, request, settings);
+    },
+  };
+  const own = await mesh.addGateway({ graph: slow });
+  using fan = await join(own, 'fan1');
+  using other = await join(own, 'fan2');
+  using star = await join(own, 'star');
+  for (const viewer of [fan, other]) viewer.send({ watch: { userIds: ['star'] } });
+  // Each of these takes a look-up more.
+  for (const status of ['STATUS_BUSY', 'STATUS_AWAY', 'STATUS_BUSY']) {
+    star.send({ setStatus: { status } });
+    await other.sees('star', status);
+  }
+  expect(asked.filter((userId) => userId === 'fan1')).toHaveLength(1);
+  gate.open();
+  await fan.sees('star', 'STATUS_BUSY');
+});
+
+function createGate() {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
