@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import { celebrity } from './celebrity.ts';
 import { heartbeats } from './heartbeats.ts';
 import { lateness } from './lateness.ts';
 import { propagation } from './propagation.ts';
@@ -11,7 +12,7 @@ import { describeLoad, describeMachine, formatTable } from './support/report.ts'
 import type { Result } from './support/result.ts';
 import { tracing } from './tracing.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats, tracing];
+const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats, celebrity, tracing];
 const EXIT_USAGE = 2;
 
 interface Options {

@@ -1,4 +1,4 @@
-/** Loads the friendships the way people do: `mesh import FILE`. */
+/** Loads edges the way people do: `mesh import FILE`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Friendships } from './friendships.ts';
 
 /** @param graphAddress host:port of the graph's gRPC. */
 export async function importFriendships(
-  { file }: Friendships,
+  { file }: Pick<Friendships, 'file'>,
   graphAddress: string,
 ): Promise<void> {
   const mesh = join(packageRoot(), 'bin', 'mesh.js');

@@ -3,7 +3,7 @@
  * it from nanosecond accounting and shows it in ticks of 10 ms (USER_HZ is 100 on every architecture), so measure
  * over seconds.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const MS_A_TICK = 10;
 /** After the command's name in parentheses: utime and stime are fields 14 and 15 of the line. */
@@ -24,6 +24,20 @@ export function readCpu(parts: Parts): CpuMs {
 
 export function cpuMsOf(pid: number): number {
   return parseStat(readStat(pid)) * MS_A_TICK;
+}
+
+/**
+ * The same by the nanosecond, for rounds of a second or two, summed over the threads that live: only of a process whose
+ * threads stay, as Node's do.
+ */
+export function exactCpuMsOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((thread) => parseSchedstat(pid, thread));
+  return ns.reduce((sum, one) => sum + one, 0) / 1_000_000;
+}
+
+function parseSchedstat(pid: number, thread: string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
 }
 
 /** CPU time of the whole machine, whoever used it; not what the hypervisor took. */

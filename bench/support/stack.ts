@@ -18,6 +18,9 @@ export interface Stack extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly gatewayPorts: readonly number[];
   readonly redisUrl: string;
+  /** host:port, comma-separated. */
+  readonly brokers: string;
+  readonly dgraphUrl: string;
   readonly parts: StackParts;
 }
 
@@ -34,7 +37,7 @@ export async function startStack(
     return {
       mesh,
       gatewayPorts: mesh.gateways.map(({ port }) => port),
-      redisUrl: redis.url,
+      ...urls,
       parts: {
         gateway: pidsOf(mesh.gateways),
         presence: pidsOf(mesh.presence),

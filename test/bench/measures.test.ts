@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createDeliveryLedger } from '../../bench/support/delivery-ledger.ts';
 import { friendsOf, generatePairs } from '../../bench/support/friendships.ts';
 import { median, quantile } from '../../bench/support/percentiles.ts';
-import { parseStat } from '../../bench/support/process-cpu.ts';
+import { cpuMsOf, exactCpuMsOf, parseStat } from '../../bench/support/process-cpu.ts';
 import { toResult } from '../../bench/support/result.ts';
 import { cpuPerEvent } from '../../bench/support/rounds.ts';
 
@@ -21,6 +21,13 @@ test('a result is the median of its rounds beside that of its baseline', () => {
 
 test('CPU is read behind a name that looks like fields', () => {
   expect(parseStat('12 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 111 222 5 6')).toBe(333);
+});
+
+test('CPU by the nanosecond is that of all threads', () => {
+  const [exact, ticks] = [exactCpuMsOf(process.pid), cpuMsOf(process.pid)];
+  // Threads that have ended are in the ticks only.
+  expect(exact).toBeGreaterThan(0.5 * ticks);
+  expect(exact).toBeLessThan(ticks + 200);
 });
 
 test('idle time is taken off each round', () => {

@@ -1,0 +1,26 @@
+/** The people of bench/celebrity.ts: two users alike in all but followers. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export const CELEBRITY = 'star';
+export const ORDINARY = 'plain';
+/** The one of each one's friends who is connected. */
+export const FRIEND_OF: Readonly<Record<string, string>> = {
+  [CELEBRITY]: 'star-friend-0',
+  [ORDINARY]: 'plain-friend-0',
+};
+/** As many as the average user of the Facebook graph has. */
+const FRIENDS = 44;
+
+export const FOLLOWERS: readonly string[] = Array.from({ length: 1_000_000 }, (_, i) => `fan-${i}`);
+
+/** Resolves with a file for `mesh import`: everyone's friends, and the celebrity's followers. */
+export async function writeFollowers(dir: string): Promise<string> {
+  const friends = [CELEBRITY, ORDINARY].flatMap((user) =>
+    Array.from({ length: FRIENDS }, (_, i) => `${user}\t${user}-friend-${i}\n`),
+  );
+  const followers = FOLLOWERS.map((fan) => `${fan}\t${CELEBRITY}\tfollows\n`);
+  const file = join(dir, 'followers.tsv');
+  await writeFile(file, [...friends, ...followers].join(''));
+  return file;
+}
