@@ -100,18 +100,32 @@ export class Watches implements Disposable {
   /** Asks what the viewer may see of what it watches, and tells it how that is now. */
   async #check(viewer: Viewer, asked: readonly [string, Watch][]): Promise<void> {
     const userIds = asked.map(([userId]) => userId);
-    const { upstreams } = this.#options;
-    const [contacts, { presences }] = await Promise.all([
-      upstreams.visible(viewer.userId, userIds),
-      upstreams.presences(userIds),
+    const [contacts, presenceOf] = await Promise.all([
+      this.#options.upstreams.visible(viewer.userId, userIds),
+      this.#presencesOf(asked),
     ]);
     const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
-    asked.forEach(([userId, watch], i) => {
+    for (const [userId, watch] of asked) {
       // Since then it has been left, or something was delivered that makes it ask again.
-      if (viewer.watching?.get(userId) !== watch) return;
+      if (viewer.watching?.get(userId) !== watch) continue;
       watch.isChecked = true;
-      this.#tell(viewer, watch, contactOf.get(userId), presences[i], userId);
-    });
+      this.#tell(viewer, watch, contactOf.get(userId), presenceOf.get(userId), userId);
+    }
+  }
+
+  /** What others are watching already was looked up a moment ago, and will be in a moment. */
+  async #presencesOf(asked: readonly [string, Watch][]): Promise<Map<string, Presence>> {
+    const presences: Presence[] = [];
+    const unknown: string[] = [];
+    for (const [userId, { deliveredVersion }] of asked) {
+      const told = deliveredVersion === undefined ? this.#told.get(userId) : undefined;
+      if (told) presences.push(told);
+      else unknown.push(userId);
+    }
+    if (unknown.length > 0) {
+      presences.push(...(await this.#options.upstreams.presences(unknown)).presences);
+    }
+    return new Map(presences.map((presence) => [presence.userId, presence]));
   }
 
   #tell(
@@ -144,6 +158,8 @@ export class Watches implements Disposable {
     try {
       await this.#poll();
     } catch (error) {
+      // It grows old: who begins to watch now must wait for an answer.
+      this.#told.clear();
       this.#options.logger.debug({ err: error }, 'what is watched could not be looked up');
     }
     this.#isPolling = false;
