@@ -117,8 +117,8 @@ export class Watches implements Disposable {
   async #presencesOf(asked: readonly [string, Watch][]): Promise<Map<string, Presence>> {
     const presences: Presence[] = [];
     const unknown: string[] = [];
-    for (const [userId, { deliveredVersion }] of asked) {
-      const told = deliveredVersion === undefined ? this.#told.get(userId) : undefined;
+    for (const [userId, { toldVersion }] of asked) {
+      const told = toldVersion === undefined ? this.#told.get(userId) : undefined;
       if (told) presences.push(told);
       else unknown.push(userId);
     }
