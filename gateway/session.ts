@@ -133,7 +133,7 @@ export class Session implements LeaseOwner {
       trace: this.#trace,
       whenRegistered: () => this.#registering,
       onSessionMissing: () => this.#require(Need.registration),
-      onRefused: (error) => this.refuse(codeOf(error), messageOf(error)),
+      onRefused: (error) => this.#refuseChoice(error),
     });
   }
 
@@ -232,6 +232,8 @@ export class Session implements LeaseOwner {
   }
 
   #end(code: CloseCode | undefined, reason: CloseReason | undefined): void {
+    // Who logs out wants no answer any more; what they chose is on its way.
+    if (code && code !== CLOSE.loggedOut) this.#changes.abandon();
     if (!this.#enter('closed')) return;
     this.#later.cancel();
     this.#steps.stop();
@@ -324,6 +326,13 @@ export class Session implements LeaseOwner {
     this.#hasView = true;
     await this.outlet.sendSnapshot(welcome, presences);
     this.#enter(this.#isDormant() ? 'lapsed' : 'open');
+  }
+
+  #refuseChoice(error: unknown): void {
+    const code = codeOf(error);
+    const isToBeTriedAgain = code === ErrorCode.ERROR_CODE_UNAVAILABLE;
+    const message = `setStatus: ${messageOf(error)}${isToBeTriedAgain ? '; send it again' : ''}`;
+    this.refuse(code, message);
   }
 
   #isClosed(): boolean {

@@ -18,15 +18,28 @@ export interface StatusChangesOptions {
   readonly whenRegistered: () => Promise<unknown>;
   /** Presence has no such session, alive. */
   readonly onSessionMissing: () => void;
-  /** A choice was not taken; nothing has changed. */
+  /** Nothing newer was chosen, and this is not known to have been taken. */
   readonly onRefused: (error: unknown) => void;
 }
 
-/** Changes go out one after the other, in the order the client made them. */
+interface Wish {
+  readonly status: Status;
+  /** When it was made, by the monotonic clock. */
+  readonly atMs: number;
+}
+
+/**
+ * Activities go out one after the other. Of choices the newest counts: one is under way at a time, and what was chosen
+ * meanwhile and then thought better of is never told. Each newest choice is carried out or refused.
+ */
 export class StatusChanges {
   readonly #options: StatusChangesOptions;
-  #choice: { readonly status: Status; readonly atMs: number } | undefined;
-  #queue: Promise<void> = Promise.resolve();
+  /** The last choice that was carried out. */
+  #choice: Wish | undefined;
+  /** The newest choice, until it is carried out or refused. */
+  #wish: Wish | undefined;
+  #isChoosing = false;
+  #activities: Promise<void> = Promise.resolve();
 
   constructor(options: StatusChangesOptions) {
     this.#options = options;
@@ -39,13 +52,16 @@ export class StatusChanges {
   }
 
   choose(status: Status): void {
-    const { lease, upstreams, trace, clock, onRefused } = this.#options;
-    const atMs = clock.monotonic();
-    const received = trace.receive('choose', atMs);
-    this.#enqueue(async () => {
-      await upstreams.choose(lease.userId, status, received);
-      this.#choice = { status, atMs };
-    }, onRefused);
+    this.#wish = { status, atMs: this.#options.clock.monotonic() };
+    if (!this.#isChoosing) void this.#tellChoices();
+  }
+
+  /** The client is about to be sent away. */
+  abandon(): void {
+    if (!this.#wish) return;
+    this.#wish = undefined;
+    const problem = 'it was not answered before the connection closed';
+    this.#options.onRefused(new RpcError(rpcStatus.UNAVAILABLE, problem));
   }
 
   setActivity(activity: Activity): void {
@@ -55,7 +71,31 @@ export class StatusChanges {
     const onFailure = (error: unknown): void => {
       if (isNotFound(error)) this.#options.onSessionMissing();
     };
-    this.#enqueue(() => this.#tellActivity(activity, received), onFailure);
+    const tell = () => this.#tellActivity(activity, received);
+    this.#activities = this.#activities.then(tell).catch(onFailure);
+  }
+
+  async #tellChoices(): Promise<void> {
+    this.#isChoosing = true;
+    for (let wish = this.#wish; wish; wish = this.#wish) {
+      const error = await this.#tellChoice(wish);
+      if (this.#wish !== wish) continue;
+      this.#wish = undefined;
+      if (error !== undefined) this.#options.onRefused(error);
+    }
+    this.#isChoosing = false;
+  }
+
+  /** @returns what went wrong. */
+  async #tellChoice(wish: Wish): Promise<unknown> {
+    const { lease, upstreams, trace } = this.#options;
+    try {
+      await upstreams.choose(lease.userId, wish.status, trace.receive('choose', wish.atMs));
+      this.#choice = wish;
+      return undefined;
+    } catch (error) {
+      return error ?? new Error('refused without a reason');
+    }
   }
 
   async #tellActivity(activity: Activity, received: Received): Promise<void> {
@@ -67,10 +107,6 @@ export class StatusChanges {
     } finally {
       lease.epoch = epoch;
     }
-  }
-
-  #enqueue(change: () => Promise<void>, onFailure: (error: unknown) => void): void {
-    this.#queue = this.#queue.then(change).catch(onFailure);
   }
 }
 

@@ -26,7 +26,10 @@ export const ErrorCode = {
   ERROR_CODE_TOO_LARGE: 3,
   /** ERROR_CODE_RATE - More frames a second than allowed; this one was not acted on. */
   ERROR_CODE_RATE: 4,
-  /** ERROR_CODE_UNAVAILABLE - A server behind the gateway does not answer; nothing was changed, try again. */
+  /**
+   * ERROR_CODE_UNAVAILABLE - A server behind the gateway does not answer: what was asked for is not known to have been done, send it again. Of
+   * several set_status only the newest is told of.
+   */
   ERROR_CODE_UNAVAILABLE: 5,
 } as const;
 
