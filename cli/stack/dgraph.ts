@@ -26,7 +26,7 @@ export function dgraphPorts(offset: number): Readonly<Record<keyof typeof PORTS,
 /** Resolves with the binary's path, building it the first time. */
 export async function installDgraph(context: RunContext): Promise<string> {
   const dir = join(cacheDir(), `dgraph-${VERSION}`);
-  await fetchOnce(dir, async (cwd) => {
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Building Dgraph', 'go');
     context.say(`dgraph: building ${VERSION} from its Go module, once, in one to three minutes`);
     const go = (...args: string[]) =>

@@ -10,7 +10,7 @@ const PACKAGE = 'github.com/fullstorydev/grpcurl/cmd/grpcurl';
 /** Resolves with the binary's path, building it the first time. */
 export async function installGrpcurl(context: RunContext): Promise<string> {
   const dir = join(cacheDir(), `grpcurl-${VERSION}`);
-  await fetchOnce(dir, async (cwd) => {
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Building grpcurl', 'go');
     context.say(`grpcurl: building ${VERSION} from its Go module, once, in about a minute`);
     await mkdir(cwd, { recursive: true });

@@ -38,7 +38,7 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 export async function installKafka(context: RunContext): Promise<string> {
   requireTools('Kafka', 'java');
   const dir = join(cacheDir(), `kafka-${VERSION}`);
-  await fetchOnce(dir, async (cwd) => {
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Fetching Kafka', 'mvn');
     context.say(`kafka: fetching ${VERSION} by Maven, once, 44 MB`);
     await writeFile(join(cwd, 'pom.xml'), POM);

@@ -13,7 +13,7 @@ const MODULE = 'github.com/tilt-dev/tilt';
 /** Resolves with the binary's path, building it the first time. */
 export async function installTilt(context: RunContext): Promise<string> {
   const dir = join(cacheDir(), `tilt-${VERSION}`);
-  await fetchOnce(dir, async (cwd) => {
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Building Tilt', 'go');
     context.say(`tilt: building ${VERSION} from its Go module, once, in about two minutes`);
     const source = join(cwd, 'source');

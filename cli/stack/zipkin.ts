@@ -15,7 +15,7 @@ const ARTIFACT = `io.zipkin:zipkin-server:${VERSION}:jar:slim`;
 export async function installZipkin(context: RunContext): Promise<string> {
   requireTools('Zipkin', 'java');
   const dir = join(cacheDir(), `zipkin-${VERSION}`);
-  await fetchOnce(dir, async (cwd) => {
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Fetching Zipkin', 'mvn');
     context.say(`zipkin: fetching ${VERSION} by Maven, once, 84 MB`);
     const copy = [COPY, `-Dartifact=${ARTIFACT}`, '-DoutputDirectory=.'];

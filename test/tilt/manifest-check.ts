@@ -21,12 +21,13 @@ export async function installManifestCheck(): Promise<string> {
   const contents = await Promise.all(FILES.map((file) => readFile(join(SOURCE, file))));
   const digest = createHash('sha256').update(Buffer.concat(contents)).digest('hex').slice(0, 12);
   const dir = join(cacheDir(), `manifests-${digest}`);
-  await fetchOnce(dir, async (cwd) => {
+  const context = { clock, say: () => undefined };
+  await fetchOnce(dir, context, async (cwd) => {
     requireTools('Building the check of manifests', 'go');
     for (const file of FILES) await copyFile(join(SOURCE, file), join(cwd, file));
     const env = { GOFLAGS: '-modcacherw', GOWORK: 'off' };
     const command = ['go', 'build', '-trimpath', '-ldflags=-s -w', '-o', 'manifests', '.'] as const;
-    await run('manifests', command, { clock, say: () => undefined, cwd, env });
+    await run('manifests', command, { ...context, cwd, env });
   });
   return join(dir, 'manifests');
 }
