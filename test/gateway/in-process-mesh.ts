@@ -33,6 +33,8 @@ export interface InProcessMeshOptions {
   readonly clock?: Clock;
   /** Stands between the parts and the presence store. */
   readonly aroundStore?: (store: PresenceStore) => PresenceStore;
+  /** A second presence process beside the one that is stopped and started, both behind one name. */
+  readonly hasSecondPresence?: boolean;
 }
 
 export interface InProcessMesh extends AsyncDisposable {
@@ -69,13 +71,18 @@ export async function startInProcessMesh(
   const store = aroundStore(
     disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock })),
   );
-  const presencePart = disposer.add(
-    createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }),
-  );
+  const addPresence = () =>
+    disposer.add(createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }));
+  const presencePart = addPresence();
   let presenceServer: GrpcServer | undefined = await serve(presencePart.services);
   const presencePort = presenceServer.port;
   disposer.defer(async () => presenceServer?.[Symbol.asyncDispose]());
   const addresses = [`${HOST}:${presencePort}`];
+  if (options.hasSecondPresence) {
+    const second = disposer.add(await serve(addPresence().services));
+    // How grpc-js writes a name that stands for two addresses.
+    addresses[0] = `ipv4:${HOST}:${presencePort},${HOST}:${second.port}`;
+  }
   const presence = createClientPool({
     service: PresenceServiceClient,
     name: 'presence',
