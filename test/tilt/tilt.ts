@@ -14,8 +14,10 @@ export interface Resource {
   readonly ImageTargets: readonly { readonly selector: string }[] | null;
   readonly DeployTarget: {
     readonly Links: readonly { readonly URLString?: string }[] | null;
+    /** Of a command that ends. */
+    readonly UpdateCmdSpec?: { readonly args: readonly [string, ...string[]] } | null;
     /** Of a local process. */
-    readonly ServeCmd?: { readonly Argv: readonly string[] | null; readonly Env: string[] | null };
+    readonly ServeCmd?: { readonly Argv: readonly [string, ...string[]]; readonly Env: string[] };
     /** Of objects in Kubernetes. */
     readonly yaml?: string;
     readonly portForwardTemplateSpec?: {
@@ -24,7 +26,7 @@ export interface Resource {
   };
 }
 
-export interface Button {
+export interface Command {
   readonly args: readonly [string, ...string[]];
   readonly env?: readonly string[];
 }
@@ -33,7 +35,7 @@ export interface Evaluated {
   readonly resources: readonly Resource[];
   readonly enabled: readonly string[];
   /** By name. */
-  readonly buttons: Readonly<Record<string, { readonly spec: Button }>>;
+  readonly buttons: Readonly<Record<string, { readonly spec: Command }>>;
 }
 
 interface Result {
@@ -111,10 +113,10 @@ export function start(
   });
 }
 
-/** Presses a button; resolves with what it printed. Rejects with its complaint if it failed. */
-export async function press(
+/** Resolves with what it printed. Rejects with its complaint if it failed. */
+export async function runCommand(
   cwd: string,
-  { args, env }: Button,
+  { args, env }: Command,
   more: Environment,
 ): Promise<string> {
   const child = start(cwd, args, env ?? [], more);

@@ -15,7 +15,7 @@ import {
   evaluate,
   kubeconfig,
   linkedCheckout,
-  press,
+  runCommand,
   start,
   type Environment,
   type Evaluated,
@@ -38,7 +38,7 @@ const read = (args: readonly string[], env: Environment = {}): Promise<Evaluated
 const named = ({ resources }: Evaluated, name: string): Resource =>
   resources.find(({ Name }) => Name === name)!;
 const environmentOf = (evaluated: Evaluated, name: string): readonly string[] =>
-  named(evaluated, name).DeployTarget.ServeCmd!.Env!;
+  named(evaluated, name).DeployTarget.ServeCmd!.Env;
 
 /** A resource is not waited for by what is before it. */
 function expectOrdered(resources: readonly Resource[]): void {
@@ -56,7 +56,9 @@ describe('as local processes', () => {
   test('the servers, what shows traces, and every part', () => {
     const servers = ['redis', 'kafka', 'dgraph', 'traces'];
     const parts = ['presence', 'graph', 'fanout', 'gateway-1', 'gateway-2'];
-    expect([...local.enabled].sort()).toEqual(['build', 'contracts', ...servers, ...parts].sort());
+    expect([...local.enabled].sort()).toEqual(
+      ['build', 'contracts', 'keys', ...servers, ...parts].sort(),
+    );
     expectOrdered(local.resources);
   });
 
@@ -135,7 +137,7 @@ describe('on Kubernetes', () => {
 
   test('the token that the button makes opens the gateway', async () => {
     const { spec } = cluster.buttons['gateway: make a token']!;
-    const token = await press(checkout, spec, { USER_ID: 'alice', OPERATOR: '--operator' });
+    const token = await runCommand(checkout, spec, { USER_ID: 'alice', OPERATOR: '--operator' });
     const jwtSecret = secretOf(cluster);
     const { authenticate } = createAuthenticator({
       mode: 'jwt',
@@ -159,7 +161,7 @@ describe('buttons', () => {
   afterAll(async () => mesh[Symbol.asyncDispose]());
 
   const pressed = (name: string, inputs: Environment): Promise<string> =>
-    press(checkout, local.buttons[name]!.spec, { ...addresses, ...inputs });
+    runCommand(checkout, local.buttons[name]!.spec, { ...addresses, ...inputs });
 
   test('import the graph', async () => {
     const FILE = 'examples/friends.tsv';
@@ -183,7 +185,8 @@ describe('buttons', () => {
 
   test('kill a gateway', async () => {
     const { Argv, Env } = named(local, 'gateway-2').DeployTarget.ServeCmd!;
-    const gateway = start(checkout, Argv as [string, ...string[]], Env!, { MESH_HTTP_PORT: '0' });
+    await runCommand(checkout, named(local, 'keys').DeployTarget.UpdateCmdSpec!, {});
+    const gateway = start(checkout, Argv, Env, { MESH_HTTP_PORT: '0' });
     const ended = once(gateway, 'exit');
     await eventually(async () => {
       const pid = await readFile(join(checkout, '.tilt', 'gateway-2.pid'), 'utf8');
