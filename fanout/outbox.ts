@@ -3,10 +3,10 @@
  * leaves the store only by `ack`, after Kafka has acknowledged all its messages; when this process dies, the shard's
  * next owner reads from the head and delivers again what was not acknowledged.
  */
+import { createBatcher } from '../lib/batcher.ts';
 import type { Clock } from '../lib/clock.ts';
 import { retry } from '../lib/retry.ts';
 import type { OutboxEntry, PresenceStore, SweepRequest } from '../store/presence-store.ts';
-import { createBatcher } from './batcher.ts';
 import type { Dispatch } from './dispatcher.ts';
 import type { FanoutEvents } from './events.ts';
 import { createSubjects, type InHand } from './in-hand.ts';

@@ -1,9 +1,9 @@
 /** One outbox entry → the messages it takes: audience from graph, routes and live gateways from the store. */
 import type { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
+import { createBatcher } from '../lib/batcher.ts';
 import type { ClientPool } from '../lib/grpc/client.ts';
 import type { OutboxEntry, PresenceStore } from '../store/presence-store.ts';
 import { audienceRequest, viewerGroups } from './audience.ts';
-import { createBatcher } from './batcher.ts';
 import type { Gateways } from './gateways.ts';
 import { parcelsFor, type GatewayParcel } from './routes.ts';
 

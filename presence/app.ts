@@ -31,6 +31,7 @@ import type { PresenceStore } from '../store/presence-store.ts';
 import { explainPresence } from './explain.ts';
 import { serveHeartbeats } from './heartbeats.ts';
 import * as notificationHandlers from './notification-handlers.ts';
+import { createLookUp } from './lookup.ts';
 import { announce, filterOffline, getPresence, setStatus } from './presence-handlers.ts';
 import * as registryHandlers from './registry-handlers.ts';
 import { watchPresence } from './watch.ts';
@@ -115,13 +116,14 @@ function presenceService(
   stopping: AbortController,
 ): MountedService {
   const streams = { logger, stopping: stopping.signal };
+  const lookUp = createLookUp(store);
   const implementation: PresenceServiceServer = {
     streamHeartbeats: (
       call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
     ) => serveHeartbeats(call, { store, shardStates, ...streams }),
     setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
     streamStatuses: answering(streams, (request, context) => setStatus(store, request, context)),
-    getPresence: unary(logger, (request) => getPresence(store, request)),
+    getPresence: unary(logger, (request) => getPresence(lookUp, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
     watchPresence: serverStream(logger, (request, context) => watchPresence(bus, request, context)),

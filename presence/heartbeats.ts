@@ -10,7 +10,7 @@ import { invalidArgument, isUnavailable, messageOf } from '../lib/errors.ts';
 import { answerEach } from '../lib/grpc/answers.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
-import { MAX_BATCH } from './presence-handlers.ts';
+import { MAX_BATCH } from './limits.ts';
 import type { ShardNews, ShardStates } from './shard-states.ts';
 import { toBeatResult } from './wire.ts';
 

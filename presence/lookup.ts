@@ -1,5 +1,11 @@
-/** Looks users up wherever their shards are, and puts the answers back into the order asked. */
+/**
+ * Looks users up wherever their shards are, and puts the answers back into the order asked. Look-ups that come while
+ * one of the same shard is under way share the next one: everyone who opens the app looks up users of most shards, and
+ * when many do at once, as after the end of a gateway, a script for each of them would be most of the cost.
+ */
+import { createBatcher } from '../lib/batcher.ts';
 import type { PresenceStore, Settled } from '../store/presence-store.ts';
+import { MAX_BATCH } from './limits.ts';
 
 export interface Found {
   /** One per user, in order. */
@@ -8,24 +14,49 @@ export interface Found {
   readonly holdMs: number;
 }
 
-export async function lookupUsers(
-  store: PresenceStore,
-  userIds: readonly string[],
-): Promise<Found> {
-  const byShard = groupByShard(store, userIds);
-  const replies = await Promise.all([...byShard].map(([shard, ids]) => store.lookup(shard, ids)));
-  const found = new Map(replies.flatMap((reply) => reply.settled).map((one) => [one.userId, one]));
-  return {
-    settled: userIds.map((userId) => found.get(userId) ?? unanswered(userId)),
-    holdMs: Math.max(...replies.map((reply) => reply.holdMs)),
+/** Looks up at least one user. */
+export type LookUp = (userIds: readonly string[]) => Promise<Found>;
+
+type LookupStore = Pick<PresenceStore, 'lookup' | 'shardOf' | 'shardCount'>;
+
+export function createLookUp(store: LookupStore): LookUp {
+  const shards = Array.from({ length: store.shardCount }, (_, shard) => inShard(store, shard));
+  const inOne = (shard: number, userIds: readonly string[]): Promise<Found> =>
+    (shards[shard] as LookUp)(userIds);
+  return async (userIds) => {
+    const byShard = groupByShard(store, userIds);
+    const replies = await Promise.all([...byShard].map(([shard, ids]) => inOne(shard, ids)));
+    const found = new Map(
+      replies.flatMap(({ settled }) => settled).map((one) => [one.userId, one]),
+    );
+    return {
+      settled: userIds.map((userId) => found.get(userId) ?? unanswered(userId)),
+      holdMs: Math.max(...replies.map(({ holdMs }) => holdMs)),
+    };
   };
+}
+
+/** Users of that shard, each once a look-up. */
+function inShard(store: LookupStore, shard: number): LookUp {
+  return createBatcher<readonly string[], Found>({
+    call: async (lists) => {
+      const { settled, holdMs } = await store.lookup(shard, lists.flat());
+      let from = 0;
+      return lists.map(({ length }) => ({
+        settled: settled.slice(from, (from += length)),
+        holdMs,
+      }));
+    },
+    weigh: ({ length }) => length,
+    maxWeight: MAX_BATCH,
+  });
 }
 
 function unanswered(userId: string): never {
   throw new Error(`the store answered nothing for ${userId}`);
 }
 
-function groupByShard(store: PresenceStore, userIds: readonly string[]): Map<number, string[]> {
+function groupByShard(store: LookupStore, userIds: readonly string[]): Map<number, string[]> {
   const byShard = new Map<number, string[]>();
   for (const userId of new Set(userIds)) {
     const shard = store.shardOf(userId);

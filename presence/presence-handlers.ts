@@ -15,12 +15,11 @@ import { invalidArgument, RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Change, PresenceStore, Renewal } from '../store/presence-store.ts';
-import { lookupUsers } from './lookup.ts';
+import { MAX_BATCH } from './limits.ts';
+import type { LookUp } from './lookup.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toChosen, toPresence } from './wire.ts';
 
-/** Users a call may name. */
-export const MAX_BATCH = 1000;
 /** Users a call may name that reads all there is of each. */
 const MAX_INSPECTED = 100;
 
@@ -57,11 +56,11 @@ function statusChange(request: SetStatusRequest, origin: Origin): Change {
 }
 
 export async function getPresence(
-  store: PresenceStore,
+  lookUp: LookUp,
   request: GetPresenceRequest,
 ): Promise<GetPresenceResponse> {
   requireIdentifiers('user_ids', request.userIds, MAX_BATCH);
-  const { settled, holdMs } = await lookupUsers(store, request.userIds);
+  const { settled, holdMs } = await lookUp(request.userIds);
   return { presences: settled.map(toPresence), holdRemaining: toDuration(holdMs) };
 }
 

@@ -26,7 +26,7 @@ import type {
   SessionRecord,
   ShardInspection,
 } from '../store/presence-store.ts';
-import { MAX_BATCH } from './presence-handlers.ts';
+import { MAX_BATCH } from './limits.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
 

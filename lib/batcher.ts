@@ -8,7 +8,7 @@ export interface BatcherOptions<T, R> {
   readonly call: (items: readonly T[]) => Promise<readonly R[]>;
   /** How much an item adds to a call. */
   readonly weigh: (item: T) => number;
-  /** A call takes no more items once it weighs this. */
+  /** A call weighs no more, unless one item alone does. */
   readonly maxWeight: number;
 }
 
@@ -49,8 +49,8 @@ function batchLength<T, R>(
   let weight = 0;
   let length = 0;
   for (const { item } of queue) {
-    if (weight >= maxWeight) break;
     weight += weigh(item);
+    if (length > 0 && weight > maxWeight) break;
     length++;
   }
   return length;
