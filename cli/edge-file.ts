@@ -1,5 +1,6 @@
 /** Files of edges: a line is `a<TAB>b` for two friends, or `a<TAB>b<TAB>follows` for a follower and whom they follow. */
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Relation, type Edge } from '../gen/graph/v1/graph_service.ts';
 import { edgeProblem } from '../graph/edge-problem.ts';
@@ -20,7 +21,7 @@ export async function checkEdgeFile(path: string): Promise<number> {
   const problems: string[] = [];
   let lines = 0;
   let wrong = 0;
-  for await (const line of linesOf(path)) {
+  for await (const line of await linesOf(path)) {
     lines++;
     const edge = parseEdge(line);
     if (typeof edge !== 'string') continue;
@@ -36,7 +37,7 @@ export async function checkEdgeFile(path: string): Promise<number> {
 /** The edges of a checked file, in its order, `size` at a time. */
 export async function* edgesOf(path: string, size: number): AsyncGenerator<Edge[]> {
   let edges: Edge[] = [];
-  for await (const line of linesOf(path)) {
+  for await (const line of await linesOf(path)) {
     const edge = parseEdge(line);
     if (typeof edge === 'string')
       throw new EdgeFileError(`${path} changed while it was read: ${edge}`);
@@ -48,8 +49,23 @@ export async function* edgesOf(path: string, size: number): AsyncGenerator<Edge[
   if (edges.length > 0) yield edges;
 }
 
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+async function linesOf(path: string): Promise<AsyncIterable<string>> {
+  const start = await startOf(path);
+  return createInterface({ input: createReadStream(path, { start }), crlfDelay: Infinity });
+}
+
+const UTF_8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const UTF_16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+
+/** Behind the byte order mark that some editors put before UTF-8. */
+async function startOf(path: string): Promise<number> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(3), 0, 3, 0);
+  const head = buffer.subarray(0, bytesRead);
+  if (UTF_16_MARKS.some((mark) => head.subarray(0, 2).equals(mark))) {
+    throw new EdgeFileError(`${path} is UTF-16; save it as UTF-8. Nothing was imported.`);
+  }
+  return head.equals(UTF_8_MARK) ? UTF_8_MARK.length : 0;
 }
 
 /** The edge of a line, or what is wrong with it. */

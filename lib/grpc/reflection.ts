@@ -10,8 +10,14 @@ import {
   createFileRegistry,
   type DescFile,
   type FileRegistry,
+  fromJsonString,
+  toJsonString,
 } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import {
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  type FileDescriptorSet,
+} from '@bufbuild/protobuf/wkt';
 import { status, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
 import {
   ServerReflectionRequest,
@@ -29,7 +35,9 @@ export interface ReflectionOptions {
 
 /** Both versions of the service: they differ in name only. */
 export function createReflection(options: ReflectionOptions) {
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, options.descriptors));
+  const described = fromBinary(FileDescriptorSetSchema, options.descriptors);
+  describeAlpha(described);
+  const registry = createFileRegistry(described);
   const serverReflectionInfo = (call: ReflectionCall): void => {
     call.on('data', (request: ServerReflectionRequest) => {
       call.write({
@@ -43,6 +51,16 @@ export function createReflection(options: ReflectionOptions) {
   return ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'].map(
     (name) => ({ name, definition: definitionOf(name), implementation: { serverReflectionInfo } }),
   );
+}
+
+/** What is served is described too: who describes all services asks for the old version of this one as well. */
+function describeAlpha({ file }: FileDescriptorSet): void {
+  const v1 = file.find(({ package: name }) => name === 'grpc.reflection.v1');
+  if (!v1) return;
+  const json = toJsonString(FileDescriptorProtoSchema, v1)
+    .replaceAll('grpc.reflection.v1', 'grpc.reflection.v1alpha')
+    .replaceAll('grpc/reflection/v1/', 'grpc/reflection/v1alpha/');
+  file.push(fromJsonString(FileDescriptorProtoSchema, json));
 }
 
 type Answer = ServerReflectionResponse['messageResponse'];

@@ -25,7 +25,7 @@ describe('mesh import', () => {
     await rm(dir, { recursive: true });
   });
 
-  const run = async (text: string): Promise<string> => {
+  const run = async (text: string | Buffer): Promise<string> => {
     const file = join(dir, 'edges.tsv');
     await writeFile(file, text);
     return importFile(file, [graph.address], silent);
@@ -38,6 +38,11 @@ describe('mesh import', () => {
     expect((await graph.contacts('c')).map(({ userId }) => userId)).toEqual(['a']);
   });
 
+  test('a byte order mark before UTF-8 is passed over', async () => {
+    expect(await run('\uFEFFm1\tm2\n')).toMatch(/^imported 1 edges of 2 users/);
+    expect((await graph.contacts('m1')).map(({ userId }) => userId)).toEqual(['m2']);
+  });
+
   const wrong: readonly (readonly [string, string, RegExp])[] = [
     ['no tab', 'x1 y1\n', /line 1: has no tab: "x1 y1"/],
     ['an empty line', 'x1\ty1\n\nx1\tz1\n', /line 2: is empty/],
@@ -47,6 +52,7 @@ describe('mesh import', () => {
     ['a third column', 'x1\ty1\tlikes\n', /line 1: the third column is "likes"/],
     ['a fourth column', 'x1\ty1\tfollows\t1\n', /line 1: has 4 columns/],
     ['nothing', '', /has no lines/],
+    ['a byte order mark and nothing', '\uFEFF', /has no lines/],
   ];
   test.each(wrong)(
     '%s is an error with its line, and nothing is imported',
@@ -55,6 +61,11 @@ describe('mesh import', () => {
       expect(await graph.contacts('x1')).toEqual([]);
     },
   );
+
+  test('UTF-16 is named', async () => {
+    const utf16 = run(Buffer.from('\uFEFFx1\ty1\n', 'utf16le'));
+    await expect(utf16).rejects.toThrow(/is UTF-16; save it as UTF-8/);
+  });
 
   test('many wrong lines: the first ten by number, the rest counted', async () => {
     const failure = await run('bad\n'.repeat(25)).catch((error: unknown) => String(error));

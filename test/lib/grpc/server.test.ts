@@ -118,3 +118,11 @@ test('reflection lists what is served and answers a symbol with all the files it
   const unknown = await reflect({ $case: 'fileContainingSymbol', value: 'no.such.Thing' });
   expect(unknown.messageResponse?.$case).toBe('errorResponse');
 });
+
+test('both versions of reflection are described', async () => {
+  for (const version of ['v1', 'v1alpha']) {
+    const value = `grpc.reflection.${version}.ServerReflection`;
+    const { messageResponse } = await reflect({ $case: 'fileContainingSymbol', value });
+    expect(messageResponse?.$case).toBe('fileDescriptorResponse');
+  }
+});
