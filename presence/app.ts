@@ -18,7 +18,6 @@ import {
   type ConnectionRegistryServiceServer,
 } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
 import { answering } from '../lib/grpc/answers.ts';
 import { serverStream, unary } from '../lib/grpc/handlers.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
@@ -26,7 +25,6 @@ import type { MessageBus } from '../lib/kafka/bus.ts';
 import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
-import { retry } from '../lib/retry.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { explainPresence } from './explain.ts';
 import { serveHeartbeats } from './heartbeats.ts';
@@ -34,6 +32,7 @@ import * as notificationHandlers from './notification-handlers.ts';
 import { createLookUp } from './lookup.ts';
 import { announce, filterOffline, getPresence, setStatus } from './presence-handlers.ts';
 import * as registryHandlers from './registry-handlers.ts';
+import { watchSettings } from './settings-check.ts';
 import { watchPresence } from './watch.ts';
 import { watchShardStates, type ShardStates } from './shard-states.ts';
 
@@ -59,7 +58,6 @@ export interface PresencePart extends AsyncDisposable {
 const GATEWAY_TTL_MS = 3000;
 /** How long a loss of data may go unseen where nobody beats. */
 const WATCH_INTERVAL_MS = 200;
-const SETTINGS_BACKOFF = { baseMs: 200, maxMs: 2000 };
 
 export function createPresence(options: PresenceOptions): PresencePart {
   const { store, clock, logger } = options;
@@ -75,7 +73,8 @@ export function createPresence(options: PresenceOptions): PresencePart {
   disposer.defer(() => shardStates[Symbol.dispose]());
   const stopping = new AbortController();
   disposer.defer(() => stopping.abort());
-  void checkSettings(options, readiness, stopping.signal);
+  const settings = watchSettings({ ...options, readiness });
+  disposer.defer(() => settings[Symbol.dispose]());
   return {
     readiness,
     services: [
@@ -85,28 +84,6 @@ export function createPresence(options: PresenceOptions): PresencePart {
     ],
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
   };
-}
-
-/** Until the store is set up as it must be, the part serves but is not ready, and says what is wrong. */
-async function checkSettings(
-  { store, clock, logger }: PresenceOptions,
-  readiness: Readiness,
-  signal: AbortSignal,
-): Promise<void> {
-  const check = async (): Promise<void> => {
-    await store.checkSettings();
-    readiness.set('redis settings', undefined);
-  };
-  let logged: string | undefined;
-  const onFailure = (error: unknown): void => {
-    const problem = messageOf(error);
-    if (problem !== logged) logger.error(problem);
-    logged = problem;
-    readiness.set('redis settings', problem);
-  };
-  await retry(check, { clock, signal, backoff: SETTINGS_BACKOFF, onFailure }).catch(
-    () => undefined,
-  );
 }
 
 function presenceService(

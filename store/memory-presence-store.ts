@@ -99,6 +99,7 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
       };
     }),
     checkSettings: () => Promise.resolve(),
+    onServer: () => ({ [Symbol.dispose]: () => undefined }),
     [Symbol.asyncDispose]: settling(() => listeners.clear()),
   };
 }

@@ -293,4 +293,6 @@ export interface PresenceStore extends AsyncDisposable {
    * The in-process adapter has nothing to check.
    */
   checkSettings(): Promise<void>;
+  /** Called when a server has joined, whose settings nobody has checked. Never by the in-process adapter. */
+  onServer(listener: () => void): Disposable;
 }

@@ -130,6 +130,7 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       };
     },
     checkSettings: () => checkRedisSettings(connection, shardCount),
+    onServer: connection.onServer,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...subscriptions].map((listening) => listening[Symbol.asyncDispose]()));
       await connection[Symbol.asyncDispose]();

@@ -37,6 +37,8 @@ export interface RedisConnection extends AsyncDisposable {
   masterOf(slot: number): string | undefined;
   /** Called whenever the servers or their slots may have changed. Never for a single server. */
   onTopology(listener: () => void): Disposable;
+  /** Called when a server has joined a cluster. Never for a single server. */
+  onServer(listener: () => void): Disposable;
 }
 
 const DEFAULT_PORT = 6379;
@@ -69,12 +71,15 @@ export function openRedis(options: RedisConnectionOptions): RedisConnection {
       opening ? opening.then(() => sendNow(command, args)) : sendNow(command, args),
     nodes: (role) => (client instanceof Cluster ? client.nodes(role) : [client]).map(nodeOf),
     masterOf: (slot) => (client instanceof Cluster ? client.slots[slot]?.[0] : address),
-    onTopology: (listener) => {
-      client.on('refresh', listener);
-      return { [Symbol.dispose]: () => void client.off('refresh', listener) };
-    },
+    onTopology: (listener) => on(client, 'refresh', listener),
+    onServer: (listener) => on(client, '+node', listener),
     [Symbol.asyncDispose]: () => close(client, options.clock),
   };
+}
+
+function on(client: Redis | Cluster, event: string, listener: () => void): Disposable {
+  client.on(event, listener);
+  return { [Symbol.dispose]: () => void client.off(event, listener) };
 }
 
 /** Host and port of a URL: what errors may show of it. */

@@ -7,6 +7,8 @@ import { startRedis, type TestRedis } from './redis.ts';
 export interface TestRedisCluster extends AsyncDisposable {
   readonly masters: readonly TestRedis[];
   readonly urls: readonly string[];
+  /** Resolves when the servers know of another one, a replica of the first. Closed with the cluster. */
+  addReplica(settings: Readonly<Record<string, string>>): Promise<TestRedis>;
 }
 
 const MASTERS = 3;
@@ -14,23 +16,53 @@ const SLOTS = 16_384;
 
 export async function startRedisCluster(): Promise<TestRedisCluster> {
   const masters: TestRedis[] = [];
+  const replicas: TestRedis[] = [];
   const dispose = async (): Promise<void> => {
-    await Promise.all(masters.map((master) => master[Symbol.asyncDispose]()));
+    await Promise.all([...masters, ...replicas].map((server) => server[Symbol.asyncDispose]()));
   };
   try {
-    while (masters.length < MASTERS) masters.push(await startMaster());
+    while (masters.length < MASTERS) masters.push(await startMember());
     await join(masters);
   } catch (error) {
     await dispose();
     throw error;
   }
-  return { masters, urls: masters.map(({ url }) => url), [Symbol.asyncDispose]: dispose };
+  return {
+    masters,
+    urls: masters.map(({ url }) => url),
+    async addReplica(settings) {
+      const replica = await startMember(settings);
+      replicas.push(replica);
+      await replicate(replica, masters[0]!);
+      return replica;
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 /** Unless told, a node's bus is 10,000 above its port, which may be no port at all. */
-async function startMaster(): Promise<TestRedis> {
+async function startMember(settings: Readonly<Record<string, string>> = {}): Promise<TestRedis> {
   const busPort = String(await freePort());
-  return startRedis({ settings: { 'cluster-enabled': 'yes', 'cluster-port': busPort } });
+  const member = { 'cluster-enabled': 'yes', 'cluster-port': busPort };
+  return startRedis({ settings: { ...member, ...settings } });
+}
+
+async function replicate(replica: TestRedis, master: TestRedis): Promise<void> {
+  const [admin, known] = [new Redis(replica.url), new Redis(master.url)];
+  try {
+    const [, busPort] = (await known.config('GET', 'cluster-port')) as [string, string];
+    await admin.call('CLUSTER', 'MEET', '127.0.0.1', master.port, busPort);
+    const masterId = (await known.call('CLUSTER', 'MYID')) as string;
+    await eventually(() => admin.call('CLUSTER', 'REPLICATE', masterId));
+    await eventually(async () => {
+      const nodes = (await known.call('CLUSTER', 'NODES')) as string;
+      const line = nodes.split('\n').find((node) => node.includes(`:${replica.port}@`));
+      return line?.includes('slave') && line.includes(' connected');
+    });
+  } finally {
+    admin.disconnect();
+    known.disconnect();
+  }
 }
 
 async function join(masters: readonly TestRedis[]): Promise<void> {
