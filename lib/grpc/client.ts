@@ -1,4 +1,5 @@
 /** Clients of one service on several addresses: calls go round them, and past the ones that do not answer. */
+import { isIP } from 'node:net';
 import {
   credentials,
   Metadata,
@@ -85,35 +86,53 @@ export interface ClientPoolOptions<C extends BaseClient> {
 
 const DEFAULT_TIMEOUT_MS = 2000;
 
-/**
- * Quick to find a process that came back; the default backs off to two minutes. Where a name stands for several
- * processes, calls go round them, and the name is looked up again when one of them is gone.
- */
+/** Quick to find a process that came back; the default backs off to two minutes. */
 export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3000,
-  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-  'grpc.service_config_disable_resolution': 1,
+  // A name that leads nowhere any more; the default waits for 30 s.
   'grpc.dns_min_time_between_resolutions_ms': 1000,
 };
+
+/**
+ * Calls go round the processes that a name stands for. For one process it would be worse: after its end it is tried
+ * again at intervals, and fails meanwhile, where by default the next call tries at once.
+ */
+const NAME_OPTIONS: ChannelOptions = {
+  ...CHANNEL_OPTIONS,
+  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+  'grpc.service_config_disable_resolution': 1,
+};
+
+/** Whether an address may stand for several processes: it is not host:port with the host's own number. */
+function isName(address: string): boolean {
+  const host = address.replace(/:\d+$/, '');
+  return isIP(host.replace(/^\[|\]$/g, '')) === 0;
+}
 
 export function createClientPool<C extends BaseClient>(
   options: ClientPoolOptions<C>,
 ): ClientPool<C> {
   const clients = options.addresses.map((address) => ({
     address,
-    client: new options.service(address, credentials.createInsecure(), CHANNEL_OPTIONS),
+    client: new options.service(
+      address,
+      credentials.createInsecure(),
+      isName(address) ? NAME_OPTIONS : CHANNEL_OPTIONS,
+    ),
   }));
   const target = `${options.name} at ${options.addresses.join(', ')}`;
+  const [only = '', ...others] = options.addresses;
+  const isOneName = others.length === 0 && isName(only);
   let turn = 0;
   const inTurn = (): readonly C[] => {
     const first = turn++ % clients.length;
     const all = [...clients.slice(first), ...clients.slice(0, first)].map(({ client }) => client);
-    // The only name may stand for several processes: then the second try goes to another one.
-    return all.length === 1 ? [...all, ...all] : all;
+    // The second try goes to another process of the name.
+    return isOneName ? [...all, ...all] : all;
   };
   const oneAfterTheOther = async <Response>(
     settings: CallSettings,
