@@ -15,8 +15,7 @@ import { upCommand } from './up.ts';
 
 const program = new Command('mesh')
   .description('who is online, and everyone who cares told: a gRPC presence mesh')
-  .configureHelp({ showGlobalOptions: true })
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
+  .configureHelp({ showGlobalOptions: true });
 
 for (const command of [
   upCommand(process.env),
@@ -30,6 +29,13 @@ for (const command of [
   stackCommand(),
 ]) {
   program.addCommand(command);
+}
+exitWithUsage(program);
+
+/** A command made by itself takes nothing over from the one it is added to. */
+function exitWithUsage(command: Command): void {
+  command.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
+  command.commands.forEach(exitWithUsage);
 }
 
 try {

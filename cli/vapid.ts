@@ -1,6 +1,7 @@
 /** `mesh vapid`: who this deployment is to push services. */
 import { Command } from 'commander';
-import { generateVapidKeys } from '../lib/web-push/vapid.ts';
+import { ConfigError, readSettings } from '../lib/config.ts';
+import { generateVapidKeys, vapidKeysOf, vapidSettings } from '../lib/web-push/vapid.ts';
 
 export function vapidCommand(): Command {
   return new Command('vapid')
@@ -13,8 +14,16 @@ export function vapidCommand(): Command {
         MESH_VAPID_PUBLIC_KEY: publicKey,
         MESH_VAPID_PRIVATE_KEY: privateKey,
       };
+      vapidKeysOf(readSettings(vapidSettings, settings, []));
+      requirePlain(subject);
       for (const [name, value] of Object.entries(settings)) {
         process.stdout.write(`export ${name}=${value}\n`);
       }
     });
+}
+
+/** What is printed is for a shell's eval, and for files of settings, which know no quotes. */
+function requirePlain(subject: string): void {
+  if (/^[\w.+@:/%~-]+$/.test(subject)) return;
+  throw new ConfigError([`--subject: write ${subject} without blanks and signs that shells read`]);
 }

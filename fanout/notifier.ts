@@ -83,15 +83,12 @@ async function tellSome(
 ): Promise<void> {
   const viewers = [...new Set(requests.map(({ viewerUserId }) => viewerUserId))];
   const seeing = await patiently(options, () => seeingNow(options, entry, viewers));
-  const due = await patiently(options, () => withinLimits(options, seeing));
+  const due = await patiently(options, () => withinLimits(options, requests, seeing));
   const claimed = await patiently(options, () =>
-    options.store.notifications.claim(
-      entry.settled.userId,
-      requests.filter(({ viewerUserId }) => due.has(viewerUserId)),
-    ),
+    options.store.notifications.claim(entry.settled.userId, due),
   );
   const payload = payloadOf(entry);
-  const away = claimed.filter(({ viewerUserId }) => due.get(viewerUserId) === 'AWAY');
+  const away = claimed.filter(({ viewerUserId }) => seeing.get(viewerUserId) === 'AWAY');
   for (let i = away.length; i < claimed.length; i++) options.events.notified('connected');
   await Promise.all(away.map((request) => options.courier.deliver(request, payload)));
 }
@@ -121,19 +118,26 @@ async function seeingNow(
   return new Map(seeing.map((userId) => [userId, connected.has(userId) ? 'ON_SCREEN' : 'AWAY']));
 }
 
-/** Without those who have had as many notifications as one may have: they stay as they are, for another time. */
+/**
+ * Of those who see the subject, without what is beyond as many messages as one viewer may have, whatever number of
+ * endpoints they name: it stays as it is, for another time.
+ */
 async function withinLimits(
   { store: { notifications }, events }: NotifierOptions,
+  requests: readonly NotificationRequest[],
   seeing: ReadonlyMap<string, Seeing>,
-): Promise<ReadonlyMap<string, Seeing>> {
+): Promise<NotificationRequest[]> {
   const kept = await Promise.all(
-    [...seeing].map(async ([userId, how]) => {
-      if (how === 'ON_SCREEN' || (await notifications.mayPush(userId))) return [[userId, how]];
+    requests.map(async (request) => {
+      const how = seeing.get(request.viewerUserId);
+      if (how === undefined) return [];
+      if (how === 'ON_SCREEN' || (await notifications.mayPush(request.viewerUserId)))
+        return [request];
       events.notified('postponed');
       return [];
     }),
   );
-  return new Map(kept.flat() as [string, Seeing][]);
+  return kept.flat();
 }
 
 /** What the page's service worker reads. */

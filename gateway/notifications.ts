@@ -69,8 +69,7 @@ export function answerCancel(
 ): Promise<HttpAnswer> {
   return forUsers(request, options, async (viewerUserId) => {
     const subjectUserId = subjectOf(request);
-    const { endpoint = '' } = request.body === '' ? {} : membersOf(request.body);
-    if (typeof endpoint !== 'string') throw new Refusal(400, 'endpoint: must be a string');
+    const endpoint = request.body === '' ? '' : endpointOf(request.body);
     const cancelled = await options.upstreams.cancelNotification({
       ...{ viewerUserId, subjectUserId, endpoint },
     });
@@ -143,6 +142,13 @@ function readSubscription(body: string, { allowLoopback }: PushOptions): Subscri
   const problem = subscriptionProblem(subscription) ?? endpointProblem(endpoint, { allowLoopback });
   if (problem) throw new Refusal(400, problem);
   return subscription;
+}
+
+/** A body that does not name a device must not be taken for all devices. */
+function endpointOf(body: string): string {
+  const { endpoint } = membersOf(body);
+  if (typeof endpoint === 'string' && endpoint !== '') return endpoint;
+  throw new Refusal(400, 'endpoint: must be a string; without a body, all devices are meant');
 }
 
 /** Members that nobody asks for are left alone: browsers add their own. */

@@ -11,13 +11,24 @@ export interface State {
   readonly rows: readonly Presence[];
 }
 
+/** @throws Error in words for a person */
 export async function readState(file: string): Promise<State> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return { cursor: '', rows: [] };
-  const { cursor, rows } = JSON.parse(text) as { cursor: string; rows: unknown[] };
+  try {
+    return stateOf(JSON.parse(text));
+  } catch (error) {
+    const problem = `${file} is damaged, or is another program's; remove it to begin anew`;
+    throw new Error(`${problem} (${String(error)})`, { cause: error });
+  }
+}
+
+function stateOf(value: unknown): State {
+  const { cursor, rows } = { ...(value as { cursor?: unknown; rows?: unknown }) };
+  if (typeof cursor !== 'string' || !Array.isArray(rows)) throw new Error('no cursor, or no rows');
   return { cursor, rows: rows.map((row) => Presence.fromJSON(row)) };
 }
 

@@ -5,7 +5,7 @@ import {
   type handleBidiStreamingCall,
   type ServerDuplexStream,
 } from '@grpc/grpc-js';
-import { RpcError } from '../errors.ts';
+import { invalidArgument, messageOf, RpcError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { failureOf, signalOf, type CallContext } from './handlers.ts';
 import type { Answer, Question } from './questions.ts';
@@ -16,9 +16,12 @@ export interface AnsweringOptions {
   readonly stopping: AbortSignal;
 }
 
+/** Answers that the caller has not taken; with more, nothing is read from it until it has taken them all. */
+const MAX_UNREAD = 1000;
+
 /**
  * Answers what comes over a stream, side by side. When the caller has no more, or `stopping` aborts, what has come is
- * answered before the stream ends. An answer that fails ends it at once.
+ * answered before the stream ends. An answer that fails ends it at once. A caller who does not read is not heard.
  */
 export function answerEach<Request, Response>(
   call: ServerDuplexStream<Request, Response>,
@@ -30,12 +33,16 @@ export function answerEach<Request, Response>(
   const stop = (): void => stopping.removeEventListener('abort', end);
   call.on('data', (request: Request) => {
     const answered = answer(request).then(
-      (response) => call.write(response),
+      (response) => {
+        call.write(response);
+        if (call.writableLength > MAX_UNREAD) call.pause();
+      },
       (error: unknown) => call.emit('error', failureOf(error, logger)),
     );
     running.add(answered);
     void answered.then(() => running.delete(answered));
   });
+  call.on('drain', () => call.resume());
   stopping.addEventListener('abort', end);
   if (stopping.aborted) end();
   call.on('end', end);
@@ -74,6 +81,14 @@ function missingRequest(): RpcError {
 
 function toMetadata(names: Readonly<Record<string, string>>): Metadata {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(names)) metadata.set(name, value);
+  for (const [name, value] of Object.entries(names)) setName(metadata, name, value);
   return metadata;
+}
+
+function setName(metadata: Metadata, name: string, value: string): void {
+  try {
+    metadata.set(name, value);
+  } catch (error) {
+    throw invalidArgument('metadata', messageOf(error));
+  }
 }

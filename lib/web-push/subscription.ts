@@ -1,6 +1,6 @@
 /** What a browser's PushSubscription must be before anything is sent to it. */
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { ECDH } from 'node:crypto';
+import { createECDH, ECDH } from 'node:crypto';
 
 /** As in RFC 8030 and RFC 8291. */
 export interface Subscription {
@@ -13,6 +13,7 @@ export interface Subscription {
 
 const MAX_ENDPOINT_BYTES = 1024;
 const POINT_BYTES = 65;
+const SCALAR_BYTES = 32;
 const SECRET_BYTES = 16;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
@@ -27,7 +28,7 @@ export function subscriptionProblem({ endpoint, p256dh, auth }: Subscription): s
   return undefined;
 }
 
-export function isBase64Url(text: string, bytes: number): boolean {
+function isBase64Url(text: string, bytes: number): boolean {
   return BASE64URL.test(text) && Buffer.from(text, 'base64url').length === bytes;
 }
 
@@ -36,6 +37,17 @@ export function isPoint(text: string): boolean {
   if (!isBase64Url(text, POINT_BYTES)) return false;
   try {
     ECDH.convertKey(text, 'prime256v1', 'base64url', 'hex', 'compressed');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A private key of the curve: not zero, and below its order. */
+export function isScalar(text: string): boolean {
+  if (!isBase64Url(text, SCALAR_BYTES)) return false;
+  try {
+    createECDH('prime256v1').setPrivateKey(text, 'base64url');
     return true;
   } catch {
     return false;
@@ -71,7 +83,7 @@ export function isLoopback(endpoint: string): boolean {
 
 /** Names that only a private network resolves. */
 const isPublicName = (name: string): boolean =>
-  name.includes('.') && !/\.(localhost|local|internal|lan|home|intranet|corp|arpa)\.?$/.test(name);
+  /\../.test(name) && !/\.(localhost|local|internal|lan|home|intranet|corp|arpa)\.?$/.test(name);
 
 const PRIVATE = blockList([
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],

@@ -3,7 +3,7 @@ import { createECDH } from 'node:crypto';
 import webPush from 'web-push';
 import { z } from 'zod';
 import { ConfigError } from '../config.ts';
-import { isBase64Url, isPoint } from './subscription.ts';
+import { isPoint, isScalar } from './subscription.ts';
 
 export interface VapidKeys {
   /** `mailto:` or `https:`. */
@@ -18,7 +18,6 @@ export function generateVapidKeys(subject: string): VapidKeys {
   return { subject, ...webPush.generateVAPIDKeys() };
 }
 
-const PRIVATE_KEY_BYTES = 32;
 const HOW = 'npx mesh vapid prints a fresh set';
 
 export const vapidPublicSettings = {
@@ -38,7 +37,7 @@ export const vapidSettings = {
     .describe('whom push services write to when something is wrong: mailto: or https:'),
   MESH_VAPID_PRIVATE_KEY: z
     .string()
-    .refine((key) => isBase64Url(key, PRIVATE_KEY_BYTES), `must be 32 bytes in base64url; ${HOW}`)
+    .refine(isScalar, `must be 32 bytes in base64url, a private key of P-256; ${HOW}`)
     .optional()
     .describe('private key of Web Push'),
 };

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Status } from '../../gen/presence/v1/presence.ts';
@@ -212,6 +212,17 @@ describe.each([
     expect((await once(bad.child, 'close'))[0]).toBe(1);
     expect(bad.problems()).toContain('user_ids[0]');
   });
+
+  test.each(['', '{"cursor":', 'null', '{}', '{"cursor":"","rows":[{"version":"x"}]}'])(
+    'a damaged file, %j, is named and left as it is',
+    async (text) => {
+      await writeFile(file, text);
+      const { child, problems } = run('alice');
+      expect((await once(child, 'close'))[0]).toBe(1);
+      expect(problems()).toContain(`${file} is damaged`);
+      expect(await readFile(file, 'utf8')).toBe(text);
+    },
+  );
 });
 
 const nameOf = (status: Status): string =>

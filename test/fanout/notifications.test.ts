@@ -186,6 +186,15 @@ test('a viewer gets so many a minute; what is beyond waits', async () => {
   expect(await waiting('alice')).toEqual(['dan']);
 });
 
+test('a viewer who names many endpoints gets no more messages for that', async () => {
+  await rig.befriend('alice', 'bob');
+  for (let device = 0; device < 4; device++) await ask('alice', 'bob');
+  await comeOnline('bob');
+  await eventually(async () => expect(await waiting('alice')).toEqual(['bob', 'bob']));
+  await afterwards();
+  expect(service.requests).toEqual(['alice', 'alice', 'marker']);
+});
+
 test('sockets are told though the push service does not answer', async () => {
   await rig.befriend('alice', 'bob');
   await rig.befriend('ann', 'bob');

@@ -121,6 +121,8 @@ describe('bad input', () => {
     ['PUT bob', { endpoint: 'https://a.example/' }, 400, 'must be a PushSubscription'],
     ['PUT alice', {}, 400, 'that is you'],
     ['DELETE bob', { endpoint: 7 }, 400, 'endpoint: must be a string'],
+    ['DELETE bob', { endPoint: 'https://a.example/' }, 400, 'endpoint: must be a string'],
+    ['DELETE bob', [], 400, 'endpoint: must be a string'],
     ['PUT bob', 'x'.repeat(5000), 413, 'the body is longer than 4096 bytes'],
     ['POST bob', {}, 405, 'only PUT, DELETE is served'],
     ['PUT /v1/notifications', {}, 405, 'only GET is served'],

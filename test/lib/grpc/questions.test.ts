@@ -175,3 +175,57 @@ test('a request without content is refused by name', async () => {
   });
   call.end();
 });
+
+test('what cannot be metadata is refused by name', async () => {
+  const address = await serve(echo);
+  using pool = poolOf(address);
+  const call = pool.clients[0]!.client.streamAudiences();
+  const answers: Answer<GetAudienceResponse>[] = [];
+  call.on('data', (answer: Answer<GetAudienceResponse>) => answers.push(answer));
+  for (const [name, value] of [
+    ['no name', ''],
+    ['x-bin', 'text'],
+    ['traceparent', 'a\nb'],
+  ] as const) {
+    call.write({ requestId: 1n, metadata: { [name]: value }, request: request('alice') });
+  }
+  await eventually(() => expect(answers).toHaveLength(3));
+  for (const { outcome } of answers) {
+    const message = expect.stringMatching(/^metadata: /) as unknown;
+    expect(outcome).toMatchObject({ value: { code: status.INVALID_ARGUMENT, message } });
+  }
+  call.end();
+});
+
+test('who does not read the answers is not heard, until they do', async () => {
+  let heard = 0;
+  const address = await serve((asked, context) => {
+    heard++;
+    return echo(asked, context);
+  });
+  using pool = poolOf(address);
+  const call = pool.clients[0]!.client.streamAudiences();
+  call.on('error', () => undefined);
+  let answered = 0;
+  call.on('data', () => answered++);
+  call.once('data', () => call.pause());
+  const total = 20_000;
+  const subject = 's'.repeat(128);
+  for (let id = 1; id <= total; id++) {
+    call.write({ requestId: BigInt(id), metadata: {}, request: request(subject) });
+  }
+  call.end();
+  let before = 0;
+  // As many as a moment ago: it has stopped.
+  await eventually(
+    () => {
+      const isStill = heard > 0 && heard === before;
+      before = heard;
+      return isStill;
+    },
+    { intervalMs: 300 },
+  );
+  expect(heard).toBeLessThan(total);
+  call.resume();
+  await eventually(() => expect(answered).toBe(total), { timeoutMs: 20_000 });
+});

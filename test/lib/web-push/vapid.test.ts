@@ -37,6 +37,15 @@ test('what is wrong is said without the private key', () => {
   ]);
 });
 
+test('32 bytes that are no key of the curve are told like any other wrong value', () => {
+  for (const byte of [0, 255]) {
+    const wrong = Buffer.alloc(32, byte).toString('base64url');
+    expect(problemsOf({ ...env, MESH_VAPID_PRIVATE_KEY: wrong })).toEqual([
+      expect.stringMatching(/^MESH_VAPID_PRIVATE_KEY: must be .* a private key of P-256/),
+    ]);
+  }
+});
+
 test('the keys are a pair', () => {
   const other = generateVapidKeys('mailto:a@b');
   expect(problemsOf({ ...env, MESH_VAPID_PUBLIC_KEY: other.publicKey })).toEqual([
