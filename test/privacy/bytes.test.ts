@@ -66,9 +66,12 @@ const life: readonly fc.Arbitrary<Deed>[] = [
   }),
   fc.record({ do: fc.constantFrom('idle' as const, 'active' as const), device }),
   fc.record({
-    do: fc.constantFrom(
-      ...(['befriend', 'unfriend', 'follow', 'unfollow', 'block', 'unblock'] as const),
-    ),
+    do: fc.constantFrom(...(['befriend', 'unfriend', 'follow', 'unfollow'] as const)),
+    whom: fc.constantFrom('third', 'stranger', 'friend'),
+  }),
+  // Of the friend, who is online, it would move the version: docs/decisions/0008.
+  fc.record({
+    do: fc.constantFrom('block' as const, 'unblock' as const),
     whom: fc.constantFrom('third', 'stranger'),
   }),
 ];
@@ -125,7 +128,7 @@ describe.each(relations)('the viewer is a %s', (relation) => {
   );
 });
 
-const RUNS = 2;
+const RUNS = 3;
 
 /** Seen online until the second slot. */
 const seenOnline: Hiding = () => Promise.resolve();
