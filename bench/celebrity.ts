@@ -22,6 +22,7 @@ import type { CelebrityLoad } from './processes/celebrity-load.ts';
 import type { Benchmark, BenchmarkContext } from './support/benchmark.ts';
 import {
   CELEBRITY,
+  followers,
   FOLLOWERS,
   FRIEND_OF,
   ORDINARY,
@@ -82,7 +83,7 @@ async function run(context: BenchmarkContext): Promise<readonly Result[]> {
     celebrity: CELEBRITY,
     ordinary: ORDINARY,
     friendOf: FRIEND_OF,
-    viewers: FOLLOWERS.slice(0, VIEWERS),
+    viewers: followers(VIEWERS),
     devices: DEVICES,
     heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   });
@@ -105,7 +106,7 @@ async function importFollowers({ clock, say }: BenchmarkContext, { mesh }: Stack
   const dir = await mkdtemp(join(tmpdir(), 'presence-mesh-bench-'));
   try {
     const file = await writeFollowers(dir);
-    say(`importing ${FOLLOWERS.length.toLocaleString('en')} followers, a minute or two`);
+    say(`importing ${FOLLOWERS.toLocaleString('en')} followers, a minute or two`);
     const startedAt = clock.monotonic();
     await importFriendships({ file }, mesh.graph[0]!.address);
     return clock.monotonic() - startedAt;
@@ -123,8 +124,9 @@ function requireOneLookup(all: Watched, one: Watched): void {
 
 function writeRaw({ clock, say }: BenchmarkContext, { dgraphUrl }: Stack): Promise<number> {
   say(`a bare writer of ${RAW_FOLLOWERS.toLocaleString('en')} followers`);
-  const followers = Array.from({ length: RAW_FOLLOWERS }, (_, i) => `raw-${i}`);
-  return writeRawFollows({ clock, dgraphUrl, followed: ORDINARY, followers, batch: RAW_BATCH });
+  const newcomers = Array.from({ length: RAW_FOLLOWERS }, (_, i) => `raw-${i}`);
+  const written = { followed: ORDINARY, followers: newcomers, batch: RAW_BATCH };
+  return writeRawFollows({ clock, dgraphUrl, ...written });
 }
 
 function reportUnwatched({ celebrity, ordinary, idle }: Unwatched): readonly Result[] {
@@ -205,7 +207,7 @@ function reportImport(importMs: number, rawMs: number): Result {
   return toResult({
     name: 'celebrity.import',
     unit: 'followers a second; a bare writer',
-    samples: [(1000 * FOLLOWERS.length) / importMs],
+    samples: [(1000 * FOLLOWERS) / importMs],
     baseline: [(1000 * RAW_FOLLOWERS) / rawMs],
   });
 }

@@ -12,15 +12,19 @@ export const FRIEND_OF: Readonly<Record<string, string>> = {
 /** As many as the average user of the Facebook graph has. */
 const FRIENDS = 44;
 
-export const FOLLOWERS: readonly string[] = Array.from({ length: 1_000_000 }, (_, i) => `fan-${i}`);
+export const FOLLOWERS = 1_000_000;
+
+export function followers(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `fan-${i}`);
+}
 
 /** Resolves with a file for `mesh import`: everyone's friends, and the celebrity's followers. */
 export async function writeFollowers(dir: string): Promise<string> {
   const friends = [CELEBRITY, ORDINARY].flatMap((user) =>
     Array.from({ length: FRIENDS }, (_, i) => `${user}\t${user}-friend-${i}\n`),
   );
-  const followers = FOLLOWERS.map((fan) => `${fan}\t${CELEBRITY}\tfollows\n`);
+  const follows = followers(FOLLOWERS).map((fan) => `${fan}\t${CELEBRITY}\tfollows\n`);
   const file = join(dir, 'followers.tsv');
-  await writeFile(file, [...friends, ...followers].join(''));
+  await writeFile(file, [...friends, ...follows].join(''));
   return file;
 }
