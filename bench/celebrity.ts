@@ -57,6 +57,8 @@ const HEARTBEAT_INTERVAL_MS = 5_000;
 const WATCHED_CHANGES = 200;
 const WATCHED_BY_ONE = 50;
 const MAX_MORE_LOOKUPS = 1.1;
+/** A round has 300 changes, and CPU comes in ticks of 10 ms: of less than three of these a change no ratio is told. */
+const RESOLUTION_US = 100;
 const RAW_FOLLOWERS = 100_000;
 const RAW_BATCH = 10_000;
 const EXPORT_MS = 1_000;
@@ -150,9 +152,11 @@ function reportUnwatched({ celebrity, ordinary, idle }: Unwatched): readonly Res
     toResult({ name: `celebrity.${what}`, unit, samples, ...(baseline && { baseline }) });
   return [
     result('cpu', unit, totalOf(celebrity), totalOf(ordinary)),
-    ...parts.map((part) =>
-      result(`cpu.${part}`, unit, cpuOf(celebrity, part), cpuOf(ordinary, part)),
-    ),
+    ...parts.map((part) => {
+      const baseline = cpuOf(ordinary, part);
+      const isTold = median(baseline) >= RESOLUTION_US;
+      return result(`cpu.${part}`, unit, cpuOf(celebrity, part), isTold ? baseline : undefined);
+    }),
     result(
       'messages',
       'to gateways a change; an ordinary user’s',
