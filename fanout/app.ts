@@ -3,6 +3,7 @@
  * this process dies, others own its shards within 1.5 s and deliver again what Kafka had not acknowledged.
  */
 import type { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
+import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ClientPool } from '../lib/grpc/client.ts';
 import type { MessageBus, TopicSpec } from '../lib/kafka/bus.ts';
@@ -74,7 +75,7 @@ export async function createFanout(options: FanoutOptions): Promise<FanoutPart> 
   const disposer = createDisposer();
   const readiness = createReadiness(['redis', 'redis settings', 'kafka', 'graph']);
   const port = await serveHealth(options, readiness, disposer);
-  const delivering = new AbortController();
+  const delivering = createAbortController();
   disposer.defer(() => delivering.abort(new Error('fanout stops')));
   const upstreams = createUpstreams(logger, readiness);
   const running = { ...options, events: createFanoutEvents(logger), upstreams, disposer };

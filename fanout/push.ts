@@ -1,4 +1,5 @@
 /** Notifications by Web Push, put together: who waits is told when a user has come online. */
+import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createPushSender } from '../lib/web-push/sender.ts';
 import type { VapidKeys } from '../lib/web-push/vapid.ts';
@@ -18,7 +19,7 @@ const FINISH_MS = 1000;
 /** Disposing ends it within about FINISH_MS. */
 export function createPush(options: PushOptions): Pick<Notifier, 'cameOnline'> & AsyncDisposable {
   const { keys, clock, events, store } = options;
-  const stopping = new AbortController();
+  const stopping = createAbortController();
   const { signal } = stopping;
   const sender = createPushSender({ keys, clock });
   const { notifications } = store;

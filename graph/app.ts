@@ -3,6 +3,7 @@
  * storing a change and announcing it, another one announces it within two seconds.
  */
 import { GraphServiceService } from '../gen/graph/v1/graph_service.ts';
+import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
@@ -47,7 +48,7 @@ export function createGraph(options: GraphOptions): GraphPart {
     maxAgeMs: MAX_CACHED_AGE_MS,
   });
   const announcer = createAnnouncer({ store, presence });
-  const stopping = new AbortController();
+  const stopping = createAbortController();
   const onHealth = createHealth(readiness, logger);
   const started = prepare(options, onHealth, stopping.signal).then((isPrepared) => {
     if (!isPrepared) return;

@@ -17,6 +17,7 @@ import {
   ConnectionRegistryServiceService,
   type ConnectionRegistryServiceServer,
 } from '../gen/registry/v1/registry_service.ts';
+import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { answering } from '../lib/grpc/answers.ts';
 import { serverStream, unary } from '../lib/grpc/handlers.ts';
@@ -71,7 +72,7 @@ export function createPresence(options: PresenceOptions): PresencePart {
     intervalMs: WATCH_INTERVAL_MS,
   });
   disposer.defer(() => shardStates[Symbol.dispose]());
-  const stopping = new AbortController();
+  const stopping = createAbortController();
   disposer.defer(() => stopping.abort());
   const settings = watchSettings({ ...options, readiness });
   disposer.defer(() => settings[Symbol.dispose]());

@@ -1,4 +1,5 @@
 /** The bus inside one process, for the embedded default and tests: it lives and dies with the process. */
+import { createAbortController } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { BusError, type MessageBus, type Reader, type ReadOptions } from './bus.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
@@ -18,7 +19,7 @@ interface Topic {
 
 export function createMemoryBus({ clock }: { readonly clock: Clock }): MessageBus {
   const topics = new Map<string, Topic>();
-  const closed = new AbortController();
+  const closed = createAbortController();
 
   const find = (name: string): Topic => {
     checkTopicName(name);
@@ -41,7 +42,7 @@ export function createMemoryBus({ clock }: { readonly clock: Clock }): MessageBu
         const logs = Array.from({ length: partitions }, (_, partition) =>
           createMemoryLog({ partition, retentionMs, now: clock.now }),
         );
-        topics.set(name, { logs, gone: new AbortController(), turn: 0 });
+        topics.set(name, { logs, gone: createAbortController(), turn: 0 });
       }),
     listTopics: (prefix) =>
       attempt(() => [...topics.keys()].filter((name) => name.startsWith(prefix))),
@@ -82,9 +83,8 @@ function startReader(
   const ends = AbortSignal.any([stopped.signal, closed, topic.gone.signal]);
   const wakeAll = (): void => topic.logs.forEach((log) => log.wake());
   ends.addEventListener('abort', wakeAll, { once: true });
-  topic.gone.signal.addEventListener('abort', () => {
-    if (!stopped.signal.aborted) options.onCrash(noTopic(name));
-  });
+  const onGone = (): void => options.onCrash(noTopic(name));
+  topic.gone.signal.addEventListener('abort', onGone, { signal: stopped.signal });
   const pumps = topic.logs.map((log, partition) =>
     pump(log, Number(start.get(partition)), options, clock, ends),
   );
