@@ -1,12 +1,30 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { systemClock } from '../../lib/clock.ts';
 
-/** A TCP port of 127.0.0.1 that nobody listened on a moment ago. */
+/**
+ * Below 32768, where Linux begins to draw ports for connections and for whoever asks for any: one of those may be
+ * taken again before its server listens. Above the usual ports of servers, and those of fixed ones in tests.
+ */
+const LOWEST = 16_000;
+const HIGHEST = 32_000;
+
+/** A TCP port of 127.0.0.1 that nobody listened on a moment ago, and nobody gets by chance. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  for (;;) {
+    const port = LOWEST + Math.floor(systemClock.random() * (HIGHEST - LOWEST));
+    if (await canListen(port)) return port;
+  }
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
