@@ -36,7 +36,7 @@ export const tracing: Benchmark = {
 
 const USERS = 200;
 const FRIENDS = 10;
-const CHANGES_PER_SECOND = 100;
+const CHANGES_PER_SECOND = 200;
 const HEARTBEAT_INTERVAL_MS = 5_000;
 const WARM_UP_MS = 15_000;
 const TRIOS = 6;

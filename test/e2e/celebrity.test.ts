@@ -1,94 +1,102 @@
 /** Above the threshold followers are not pushed: they look, and watch while they look. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
+import type { EmbeddedMesh } from '../support/mesh.ts';
+import { MESHES } from '../support/meshes.ts';
 
 const MAX_FOLLOWERS = 10;
-let mesh: EmbeddedMesh;
-let graph: ClientPool<GraphServiceClient>;
+const START_TIMEOUT_MS = 120_000;
 
-beforeAll(async () => {
-  mesh = await startEmbedded({
-    MESH_PUSH_MAX_FOLLOWERS: String(MAX_FOLLOWERS),
-    MESH_CLOSE_GRACE_MS: '200',
+describe.each(MESHES)('%s', (_, start) => {
+  let mesh: EmbeddedMesh;
+  let graph: ClientPool<GraphServiceClient>;
+
+  beforeAll(async () => {
+    mesh = await start({
+      MESH_PUSH_MAX_FOLLOWERS: String(MAX_FOLLOWERS),
+      MESH_CLOSE_GRACE_MS: '200',
+    });
+    const addresses = [mesh.grpcAddress];
+    graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+  }, START_TIMEOUT_MS);
+  afterAll(async () => {
+    graph[Symbol.dispose]();
+    await mesh[Symbol.asyncDispose]();
   });
-  const addresses = [mesh.grpcAddress];
-  graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
-});
-afterAll(async () => {
-  graph[Symbol.dispose]();
-  await mesh[Symbol.asyncDispose]();
-});
 
-const follow = (userId: string, followedUserId: string) =>
-  graph.unary((client) => client.follow, { userId, followedUserId });
-const unfollow = (userId: string, followedUserId: string) =>
-  graph.unary((client) => client.unfollow, { userId, followedUserId });
-const updatesOf = (client: EdgeClient, userId: string) =>
-  client.frames
-    .flatMap(({ update }) => update?.presences ?? [])
-    .filter((presence) => presence.userId === userId);
+  const follow = (userId: string, followedUserId: string) =>
+    graph.unary((client) => client.follow, { userId, followedUserId });
+  const unfollow = (userId: string, followedUserId: string) =>
+    graph.unary((client) => client.unfollow, { userId, followedUserId });
+  const updatesOf = (client: EdgeClient, userId: string) =>
+    client.frames
+      .flatMap(({ update }) => update?.presences ?? [])
+      .filter((presence) => presence.userId === userId);
 
-async function makeCelebrity(star: string): Promise<void> {
-  for (let i = 0; i <= MAX_FOLLOWERS; i++) await follow(`${star}-fan${i}`, star);
-}
+  async function makeCelebrity(star: string): Promise<void> {
+    for (let i = 0; i <= MAX_FOLLOWERS; i++) await follow(`${star}-fan${i}`, star);
+  }
 
-test('a celebrity who comes online is pushed to friends, and to no follower', async () => {
-  await makeCelebrity('star');
-  await graph.unary((client) => client.befriend, { userId: 'star', friendUserId: 'friend' });
-  using fan = await connect(mesh.address, 'star-fan0');
-  using friend = await connect(mesh.address, 'friend');
-  expect(fan.view.get('star')).toMatchObject({ status: 'STATUS_OFFLINE', mode: 'MODE_PULL' });
-  const before = updatesOf(fan, 'star').length;
-  using star = await connect(mesh.address, 'star');
-  const seen = await friend.sees('star', 'STATUS_ONLINE');
-  expect(seen.mode).toBe('MODE_PUSH');
-  star.send({ setStatus: { status: 'STATUS_BUSY' } });
-  await friend.sees('star', 'STATUS_BUSY');
-  // Whatever was sent to the friend would have been sent to the fan in the same step.
-  expect(updatesOf(fan, 'star')).toHaveLength(before);
-});
+  test('a celebrity who comes online is pushed to friends, and to no follower', async () => {
+    await makeCelebrity('star');
+    await graph.unary((client) => client.befriend, {
+      userId: 'star',
+      friendUserId: 'celebrity-friend',
+    });
+    using fan = await connect(mesh.address, 'star-fan0');
+    using friend = await connect(mesh.address, 'celebrity-friend');
+    expect(fan.view.get('star')).toMatchObject({ status: 'STATUS_OFFLINE', mode: 'MODE_PULL' });
+    const before = updatesOf(fan, 'star').length;
+    using star = await connect(mesh.address, 'star');
+    const seen = await friend.sees('star', 'STATUS_ONLINE');
+    expect(seen.mode).toBe('MODE_PUSH');
+    star.send({ setStatus: { status: 'STATUS_BUSY' } });
+    await friend.sees('star', 'STATUS_BUSY');
+    // Whatever was sent to the friend would have been sent to the fan in the same step.
+    expect(updatesOf(fan, 'star')).toHaveLength(before);
+  });
 
-test('a follower who watches sees the change within a second, and no more once they stop', async () => {
-  await makeCelebrity('idol');
-  using fan = await connect(mesh.address, 'idol-fan0');
-  using other = await connect(mesh.address, 'idol-fan1');
-  fan.send({ watch: { userIds: ['idol'] } });
-  using idol = await connect(mesh.address, 'idol');
-  await fan.sees('idol', 'STATUS_ONLINE', 3000);
-  expect(other.statusOf('idol')).toBe('STATUS_OFFLINE');
-  fan.send({ unwatch: { userIds: ['idol'] } });
-  other.send({ watch: { userIds: ['idol'] } });
-  await other.sees('idol', 'STATUS_ONLINE', 3000);
-  idol.send({ setStatus: { status: 'STATUS_BUSY' } });
-  await other.sees('idol', 'STATUS_BUSY', 3000);
-  expect(fan.statusOf('idol')).toBe('STATUS_ONLINE');
-});
+  test('a follower who watches sees the change within a second, and no more once they stop', async () => {
+    await makeCelebrity('idol');
+    using fan = await connect(mesh.address, 'idol-fan0');
+    using other = await connect(mesh.address, 'idol-fan1');
+    fan.send({ watch: { userIds: ['idol'] } });
+    using idol = await connect(mesh.address, 'idol');
+    await fan.sees('idol', 'STATUS_ONLINE', 3000);
+    expect(other.statusOf('idol')).toBe('STATUS_OFFLINE');
+    fan.send({ unwatch: { userIds: ['idol'] } });
+    other.send({ watch: { userIds: ['idol'] } });
+    await other.sees('idol', 'STATUS_ONLINE', 3000);
+    idol.send({ setStatus: { status: 'STATUS_BUSY' } });
+    await other.sees('idol', 'STATUS_BUSY', 3000);
+    expect(fan.statusOf('idol')).toBe('STATUS_ONLINE');
+  });
 
-test('followers hear of the crossing, with the mode, both ways, with room between', async () => {
-  const fans = Array.from({ length: MAX_FOLLOWERS }, (_, i) => `rising-fan${i}`);
-  for (const fan of fans) await follow(fan, 'rising');
-  using fan = await connect(mesh.address, fans[0]!);
-  expect(fan.view.get('rising')?.mode).toBe('MODE_PUSH');
-  await follow('rising-last', 'rising');
-  await eventually(() => expect(fan.view.get('rising')?.mode).toBe('MODE_PULL'));
-  // Back below the threshold is not enough: at 90 % it is pushed again.
-  await unfollow('rising-last', 'rising');
-  expect(fan.view.get('rising')?.mode).toBe('MODE_PULL');
-  await unfollow(fans[9]!, 'rising');
-  await eventually(() => expect(fan.view.get('rising')?.mode).toBe('MODE_PUSH'));
-});
+  test('followers hear of the crossing, with the mode, both ways, with room between', async () => {
+    const fans = Array.from({ length: MAX_FOLLOWERS }, (_, i) => `rising-fan${i}`);
+    for (const fan of fans) await follow(fan, 'rising');
+    using fan = await connect(mesh.address, fans[0]!);
+    expect(fan.view.get('rising')?.mode).toBe('MODE_PUSH');
+    await follow('rising-last', 'rising');
+    await eventually(() => expect(fan.view.get('rising')?.mode).toBe('MODE_PULL'));
+    // Back below the threshold is not enough: at 90 % it is pushed again.
+    await unfollow('rising-last', 'rising');
+    expect(fan.view.get('rising')?.mode).toBe('MODE_PULL');
+    await unfollow(fans[9]!, 'rising');
+    await eventually(() => expect(fan.view.get('rising')?.mode).toBe('MODE_PUSH'));
+  });
 
-test('a celebrity is looked up like anybody', async () => {
-  await makeCelebrity('diva');
-  using diva = await connect(mesh.address, 'diva');
-  const url = `http://${mesh.address}/v1/presence?user_id=diva`;
-  const response = await fetch(url, { headers: { authorization: 'Bearer dev:diva-fan3' } });
-  const { presences } = (await response.json()) as { presences: { status: string }[] };
-  expect(presences[0]?.status).toBe('STATUS_ONLINE');
-  expect(diva.gaps).toBe(0);
+  test('a celebrity is looked up like anybody', async () => {
+    await makeCelebrity('diva');
+    using diva = await connect(mesh.address, 'diva');
+    const url = `http://${mesh.address}/v1/presence?user_id=diva`;
+    const response = await fetch(url, { headers: { authorization: 'Bearer dev:diva-fan3' } });
+    const { presences } = (await response.json()) as { presences: { status: string }[] };
+    expect(presences[0]?.status).toBe('STATUS_ONLINE');
+    expect(diva.gaps).toBe(0);
+  });
 });

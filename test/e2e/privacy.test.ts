@@ -2,7 +2,7 @@
  * Whoever may not be seen is not to be told from somebody who is not there: the same script, with and without them, in
  * processes as a user runs them. Byte for byte, in time that the test owns: test/privacy/.
  */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
@@ -16,44 +16,26 @@ import {
   type WirePresence,
 } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
+import type { EmbeddedMesh } from '../support/mesh.ts';
+import { MESHES } from '../support/meshes.ts';
 
-let disposer: Disposer;
-beforeEach(() => {
-  disposer = createDisposer();
-});
-afterEach(async () => disposer[Symbol.asyncDispose]());
+const START_TIMEOUT_MS = 120_000;
+let worlds = 0;
 
 interface World {
   readonly mesh: EmbeddedMesh;
   readonly graph: ClientPool<GraphServiceClient>;
+  /** The id in this world of who is called so in all of them. */
+  readonly id: (name: string) => string;
   readonly viewer: EdgeClient;
   /** Others whose changes the viewer may see: they mark the time. */
   readonly friend: EdgeClient;
 }
 
-async function createWorld(
-  before: (world: Omit<World, 'viewer' | 'friend'>) => Promise<void>,
-): Promise<World> {
-  const mesh = disposer.add(await startEmbedded({ MESH_CLOSE_GRACE_MS: '100' }));
-  const addresses = [mesh.grpcAddress];
-  const graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
-  disposer.defer(() => graph[Symbol.dispose]());
-  for (const friendUserId of ['friend', 'subject']) {
-    await graph.unary((client) => client.befriend, { userId: 'viewer', friendUserId });
-  }
-  await before({ mesh, graph });
-  const viewer = await connect(mesh.address, 'viewer');
-  const friend = await connect(mesh.address, 'friend');
-  disposer.defer(() => viewer[Symbol.dispose]());
-  disposer.defer(() => friend[Symbol.dispose]());
-  return { mesh, graph, viewer, friend };
-}
-
 /** Something the viewer sees for certain, after everything that came before. */
-async function mark({ viewer, friend }: World, status: string): Promise<void> {
+async function mark({ viewer, friend, id }: World, status: string): Promise<void> {
   friend.send({ setStatus: { status } });
-  await viewer.sees('friend', status);
+  await viewer.sees(id('friend'), status);
 }
 
 async function resync(viewer: EdgeClient): Promise<void> {
@@ -84,30 +66,31 @@ const script = async (
   await mark(world, 'STATUS_AWAY');
   await resync(world.viewer);
   await mark(world, 'STATUS_BUSY');
-  return world.viewer.frames.flatMap(comparable);
+  const frames = JSON.stringify(world.viewer.frames).replaceAll(world.id(''), '');
+  return (JSON.parse(frames) as WireFrame[]).flatMap(comparable);
 };
 
-const subjectShown = ({ viewer }: World): WirePresence[] =>
+const subjectShown = ({ viewer, id }: World): WirePresence[] =>
   viewer.frames
     .flatMap(({ update, snapshot }) => [
       ...(update?.presences ?? []),
       ...(snapshot?.presences ?? []),
     ])
-    .filter(({ userId }) => userId === 'subject');
+    .filter(({ userId }) => userId === id('subject'));
 
 /** Comes, beats, changes, idles, goes. */
-async function live({ mesh }: Pick<World, 'mesh'>): Promise<void> {
-  const subject = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
+async function live({ mesh, id }: World): Promise<void> {
+  const subject = await connect(mesh.address, id('subject'), { heartbeatMs: 50 });
   subject.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
   subject.send({ heartbeat: { activity: 'ACTIVITY_IDLE' } });
-  using second = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
+  using second = await connect(mesh.address, id('subject'), { heartbeatMs: 50 });
   expect(second.gaps).toBe(0);
   subject.send({ logout: {} });
   await subject.whenClosed();
 }
 
 /** Chosen before anybody looks. */
-async function chooseInvisible({ mesh }: Pick<World, 'mesh'>): Promise<void> {
+async function chooseInvisible({ mesh, id }: Pick<World, 'mesh' | 'id'>): Promise<void> {
   using presence = createClientPool({
     service: PresenceServiceClient,
     name: 'presence',
@@ -115,37 +98,80 @@ async function chooseInvisible({ mesh }: Pick<World, 'mesh'>): Promise<void> {
     clock,
   });
   const change = { $case: 'chosen', value: Status.STATUS_INVISIBLE } as const;
-  await presence.unary((client) => client.setStatus, { userId: 'subject', change });
+  await presence.unary((client) => client.setStatus, { userId: id('subject'), change });
 }
 
-test('an invisible user who lives gives the viewer the frames of one who does not', async () => {
-  const quiet = await createWorld(chooseInvisible);
-  const busy = await createWorld(chooseInvisible);
-  const expected = await script(quiet);
-  expect(await script(busy, live)).toEqual(expected);
-  const shown = subjectShown(busy);
-  expect(new Set(shown.map(({ status }) => status))).toEqual(new Set(['STATUS_OFFLINE']));
-  expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
-  expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
-});
+describe.each(MESHES)('%s', (_, start) => {
+  let mesh: EmbeddedMesh;
+  let disposer: Disposer;
+  beforeAll(async () => {
+    mesh = await start({ MESH_CLOSE_GRACE_MS: '100' });
+  }, START_TIMEOUT_MS);
+  afterAll(async () => mesh[Symbol.asyncDispose]());
+  beforeEach(() => {
+    disposer = createDisposer();
+  });
+  afterEach(async () => disposer[Symbol.asyncDispose]());
 
-test.each([
-  ['the subject blocks the viewer', { userId: 'subject', blockedUserId: 'viewer' }],
-  ['the viewer blocks the subject', { userId: 'viewer', blockedUserId: 'subject' }],
-])('%s: what the subject does gives the viewer the frames of nothing', async (_, block) => {
-  const blocked = ({ graph }: Pick<World, 'graph'>) =>
-    graph.unary((client) => client.block, block).then(() => undefined);
-  const quiet = await createWorld(blocked);
-  const busy = await createWorld(blocked);
-  const expected = await script(quiet);
-  const visibly = async ({ mesh }: World): Promise<void> => {
-    const subject = await connect(mesh.address, 'subject', { heartbeatMs: 50 });
-    subject.send({ setStatus: { status: 'STATUS_BUSY' } });
-    subject.send({ logout: {} });
-    await subject.whenClosed();
-  };
-  expect(await script(busy, visibly)).toEqual(expected);
-  const shown = subjectShown(busy);
-  expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
-  expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
+  async function createWorld(
+    before: (world: Omit<World, 'viewer' | 'friend'>) => Promise<void>,
+  ): Promise<World> {
+    const prefix = `world-${++worlds}-`;
+    const id = (name: string): string => prefix + name;
+    const addresses = [mesh.grpcAddress];
+    const graph = createClientPool({
+      service: GraphServiceClient,
+      name: 'graph',
+      addresses,
+      clock,
+    });
+    disposer.defer(() => graph[Symbol.dispose]());
+    for (const friendUserId of ['friend', 'subject']) {
+      const friends = { userId: id('viewer'), friendUserId: id(friendUserId) };
+      await graph.unary((client) => client.befriend, friends);
+    }
+    await before({ mesh, graph, id });
+    const viewer = await connect(mesh.address, id('viewer'));
+    const friend = await connect(mesh.address, id('friend'));
+    disposer.defer(() => viewer[Symbol.dispose]());
+    disposer.defer(() => friend[Symbol.dispose]());
+    return { mesh, graph, id, viewer, friend };
+  }
+
+  test('an invisible user who lives gives the viewer the frames of one who does not', async () => {
+    const quiet = await createWorld(chooseInvisible);
+    const busy = await createWorld(chooseInvisible);
+    const expected = await script(quiet);
+    expect(await script(busy, live)).toEqual(expected);
+    const shown = subjectShown(busy);
+    expect(new Set(shown.map(({ status }) => status))).toEqual(new Set(['STATUS_OFFLINE']));
+    expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
+    expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
+  });
+
+  test.each([
+    ['the subject blocks the viewer', 'subject', 'viewer'],
+    ['the viewer blocks the subject', 'viewer', 'subject'],
+  ])(
+    '%s: what the subject does gives the viewer the frames of nothing',
+    async (_name, blocking, blocked) => {
+      const block = async ({ graph, id }: Pick<World, 'graph' | 'id'>): Promise<void> => {
+        const request = { userId: id(blocking), blockedUserId: id(blocked) };
+        await graph.unary((client) => client.block, request);
+      };
+      const quiet = await createWorld(block);
+      const busy = await createWorld(block);
+      const expected = await script(quiet);
+      const visibly = async ({ mesh, id }: World): Promise<void> => {
+        const subject = await connect(mesh.address, id('subject'), { heartbeatMs: 50 });
+        subject.send({ setStatus: { status: 'STATUS_BUSY' } });
+        subject.send({ logout: {} });
+        await subject.whenClosed();
+      };
+      expect(await script(busy, visibly)).toEqual(expected);
+      const shown = subjectShown(busy);
+      expect(new Set(shown.map(({ version }) => version)).size).toBe(1);
+      expect(new Set(shown.map(({ lastActive }) => lastActive)).size).toBe(1);
+    },
+  );
 });
