@@ -1,15 +1,15 @@
 /**
- * What tracing at 1 % and metrics cost: CPU a delivery of a mesh that tells a collector of itself, beside that of one
- * that is told nothing of telemetry. On a busy machine that is what throughput comes to. Each mesh is one process with
+ * What tracing at 1 % costs, and tracing with metrics: CPU a delivery of a mesh that tells a collector of itself, beside
+ * that of one that is told nothing of telemetry. On a busy machine that is what throughput comes to. Each mesh is one process with
  * its in-process servers: without Redis, Kafka and Dgraph, which tracing does not change, the share of it is the larger.
  *
  * The effect is smaller than what two equal processes differ by, from one moment to the next and from one start to the
- * next. So three meshes run at the same time under the same load, two of them plain: whatever the machine does in a
- * round, it does to all three. A round's overhead is the traced one's cost over the mean of the plain ones'; a trio's
- * is the median of its rounds; and the result that of several trios, each started anew. `tracing.control` is the same
+ * next. So four meshes run at the same time under the same load, two of them plain: whatever the machine does in a
+ * round, it does to all four. A round's overhead is the traced one's cost over the mean of the plain ones'; a quartet's
+ * is the median of its rounds; and the result that of several quartets, each started anew. `tracing.control` is the same
  * for the two plain ones beside each other: 1, but for the noise that is left in the method.
  *
- * A round in which strangers kept any of the three from delivering what it was given is left out, whatever it cost.
+ * A round in which strangers kept any of the four from delivering what it was given is left out, whatever it cost.
  */
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -30,16 +30,18 @@ import { toResult, type Result } from './support/result.ts';
 
 export const tracing: Benchmark = {
   name: 'tracing',
-  about: 'CPU a delivery with traces of 1 % and metrics on, beside the same with telemetry off',
+  about:
+    'CPU a delivery with traces of 1 % on, and with metrics too, beside the same with telemetry off',
   run,
 };
 
 const USERS = 200;
 const FRIENDS = 10;
-const CHANGES_PER_SECOND = 200;
+const CHANGES_PER_SECOND = 150;
 const HEARTBEAT_INTERVAL_MS = 5_000;
 const WARM_UP_MS = 15_000;
-const TRIOS = 6;
+const QUARTETS = 5;
+const NO_METRICS = { OTEL_METRICS_EXPORTER: 'none' };
 const ROUNDS = 20;
 const ROUND_MS = 2_000;
 /** What a round is given to deliver, and by how much of it what it delivers may differ. */
@@ -51,48 +53,52 @@ async function run(context: BenchmarkContext): Promise<readonly Result[]> {
   try {
     const friendships = await ringOfFriends(dir);
     await using collector = await startCollector();
-    const trios: Trio[] = [];
-    for (let i = 0; i < TRIOS; i++) {
-      context.say(`trio ${i + 1} of ${TRIOS}`);
-      trios.push(await measureTrio(context, { friendships, traced: collector.env, turn: i }));
+    const quartets: Quartet[] = [];
+    for (let i = 0; i < QUARTETS; i++) {
+      context.say(`quartet ${i + 1} of ${QUARTETS}`);
+      quartets.push(
+        await measureQuartet(context, { friendships, telemetry: collector.env, turn: i }),
+      );
     }
     if (collector.requests() === 0) throw new Error('nothing reached the collector');
-    return report(trios);
+    return report(quartets);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
 /** µs of CPU a delivery of each mesh in one round. */
-type Costs = Readonly<Record<'traced' | 'plain' | 'control', number>>;
+type Costs = Readonly<Record<(typeof MESHES)[number], number>>;
 
-interface Trio {
+/** `full` has metrics as well as traces. */
+const MESHES = ['traced', 'full', 'plain', 'control'] as const;
+
+interface Quartet {
   readonly rounds: readonly Costs[];
   readonly leftOut: number;
 }
 
-interface TrioOptions {
+interface QuartetOptions {
   readonly friendships: Friendships;
-  /** Environment of the one that is traced. */
-  readonly traced: Readonly<Record<string, string>>;
+  /** Environment of the one that has all. */
+  readonly telemetry: Readonly<Record<string, string>>;
   /** Decides who is started first. */
   readonly turn: number;
 }
 
-async function measureTrio(
+async function measureQuartet(
   { clock }: BenchmarkContext,
-  { friendships, traced, turn }: TrioOptions,
-): Promise<Trio> {
+  { friendships, telemetry, turn }: QuartetOptions,
+): Promise<Quartet> {
   await using disposer = createDisposer();
   const meshes = {} as Record<keyof Costs, Loaded>;
-  const names = ['traced', 'plain', 'control'] as const;
-  for (const [i] of names.entries()) {
-    const name = names[(i + turn) % names.length]!;
-    const env = name === 'traced' ? traced : {};
-    meshes[name] = disposer.add(await startLoaded(friendships, env));
+  const envs = { traced: { ...telemetry, ...NO_METRICS }, full: telemetry, plain: {}, control: {} };
+  for (const [i] of MESHES.entries()) {
+    const name = MESHES[(i + turn) % MESHES.length]!;
+    meshes[name] = disposer.add(await startLoaded(friendships, envs[name]));
   }
   // All at once: what has run for longer is compiled the better.
-  for (const name of names) await meshes[name].load.call('start', CHANGES_PER_SECOND);
+  for (const name of MESHES) await meshes[name].load.call('start', CHANGES_PER_SECOND);
   await clock.sleep(WARM_UP_MS);
   const rounds: Costs[] = [];
   let before = await readAll(meshes);
@@ -118,16 +124,17 @@ async function readAll(meshes: Readonly<Record<keyof Costs, Loaded>>): Promise<R
     deliveries: await load.call('delivered', undefined),
     cpuMs: mesh.pids().reduce((sum, pid) => sum + exactCpuMsOf(pid), 0),
   });
-  const [traced, plain, control] = await Promise.all([
+  const [traced, full, plain, control] = await Promise.all([
     read(meshes.traced),
+    read(meshes.full),
     read(meshes.plain),
     read(meshes.control),
   ]);
-  return { traced, plain, control };
+  return { traced, full, plain, control };
 }
 
 function isDisturbed(before: Readings, after: Readings): boolean {
-  return (['traced', 'plain', 'control'] as const).some((name) => {
+  return MESHES.some((name) => {
     const delivered = after[name].deliveries - before[name].deliveries;
     return Math.abs(delivered / DELIVERIES - 1) > TOLERANCE;
   });
@@ -138,33 +145,41 @@ function costsOf(before: Readings, after: Readings): Costs {
     const deliveries = after[name].deliveries - before[name].deliveries;
     return (1000 * (after[name].cpuMs - before[name].cpuMs)) / deliveries;
   };
-  return { traced: cost('traced'), plain: cost('plain'), control: cost('control') };
+  return {
+    traced: cost('traced'),
+    full: cost('full'),
+    plain: cost('plain'),
+    control: cost('control'),
+  };
 }
 
-function report(trios: readonly Trio[]): readonly Result[] {
+function report(quartets: readonly Quartet[]): readonly Result[] {
   const plainOf = ({ plain, control }: Costs): number => (plain + control) / 2;
   const overheadOf = (costs: Costs): number => costs.traced / plainOf(costs);
+  const fullOf = (costs: Costs): number => costs.full / plainOf(costs);
   const controlOf = ({ plain, control }: Costs): number => plain / control;
-  const eachTrio = (of: (costs: Costs) => number): number[] =>
-    trios.map(({ rounds }) => median(rounds.map(of)));
-  const rounds = trios.flatMap((trio) => trio.rounds);
+  const eachQuartet = (of: (costs: Costs) => number): number[] =>
+    quartets.map(({ rounds }) => median(rounds.map(of)));
+  const rounds = quartets.flatMap((quartet) => quartet.rounds);
   const result = (what: string, unit: string, samples: number[], baseline?: number[]): Result =>
     toResult({ name: `tracing.${what}`, unit, samples, ...(baseline && { baseline }) });
   return [
     result(
       'cpu',
       'µs of CPU a delivery',
-      eachTrio(({ traced }) => traced),
-      eachTrio(plainOf),
+      eachQuartet(({ traced }) => traced),
+      eachQuartet(plainOf),
     ),
-    result('overhead', '× plain, a trio of processes', eachTrio(overheadOf)),
+    result('overhead', '× plain, a quartet of processes', eachQuartet(overheadOf)),
     result('overhead.rounds', '× plain, a round', rounds.map(overheadOf)),
-    result('control', '× another plain one, a trio', eachTrio(controlOf)),
+    result('with-metrics', '× plain, a quartet of processes', eachQuartet(fullOf)),
+    result('with-metrics.rounds', '× plain, a round', rounds.map(fullOf)),
+    result('control', '× another plain one, a quartet', eachQuartet(controlOf)),
     result('control.rounds', '× another plain one, a round', rounds.map(controlOf)),
     result(
       'left-out',
-      `of ${ROUNDS} rounds a trio, disturbed by other work`,
-      trios.map(({ leftOut }) => leftOut),
+      `of ${ROUNDS} rounds a quartet, disturbed by other work`,
+      quartets.map(({ leftOut }) => leftOut),
     ),
   ];
 }
