@@ -9,6 +9,7 @@ import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
+import { Cause } from '../../gen/presence/v1/transition.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
@@ -244,6 +245,23 @@ describe('nothing is lost and everyone ends right when', () => {
       }),
     );
   }, 60_000);
+});
+
+test('an operator is told why somebody is shown so', async () => {
+  using alice = await onGateway(0, 'alice');
+  alice.send({ setStatus: { status: 'STATUS_BUSY' } });
+  await eventually(async () => {
+    const { explanation } = await presence.unary((client) => client.explainPresence, {
+      userId: user('alice'),
+    });
+    expect(explanation?.reason).toBe('BUSY by choice, with 1 live session');
+    expect(explanation?.sessions).toMatchObject([{ gatewayAlive: true }]);
+    expect(explanation?.routeGatewayIds).toEqual([explanation?.sessions[0]?.gatewayId]);
+    expect(explanation?.transitions.map(({ cause }) => cause)).toEqual([
+      Cause.CAUSE_CHOSEN,
+      Cause.CAUSE_OPENED,
+    ]);
+  });
 });
 
 test('users of a gateway that is killed are gone at their deadline', async () => {
