@@ -9,7 +9,7 @@ import { backoffMs } from '../lib/retry.ts';
 import type { PushedLater, PushMessage, PushOutcome, PushSender } from '../lib/web-push/sender.ts';
 import type { NotificationRequest, NotificationStore } from '../store/notification-store.ts';
 import type { FanoutEvents } from './events.ts';
-import { createLimiter } from './limiter.ts';
+import { createLimiter } from '../lib/limiter.ts';
 
 export interface CourierOptions {
   readonly sender: Pick<PushSender, 'send'>;

@@ -7,7 +7,7 @@ import { ATTRIBUTES, SPANS } from '../lib/telemetry/names.ts';
 import { beginStep, type Step } from '../lib/telemetry/spans.ts';
 import { recipientsOf, type FanoutEvents } from './events.ts';
 import type { InHand } from './in-hand.ts';
-import { createLimiter } from './limiter.ts';
+import { createLimiter } from '../lib/limiter.ts';
 import type { Planner } from './planner.ts';
 import type { Publisher } from './publisher.ts';
 import type { GatewayParcel } from './routes.ts';

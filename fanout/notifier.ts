@@ -13,7 +13,7 @@ import type { OutboxEntry, PresenceStore } from '../store/presence-store.ts';
 import type { Courier } from './courier.ts';
 import type { FanoutEvents } from './events.ts';
 import type { Gateways } from './gateways.ts';
-import { createLimiter } from './limiter.ts';
+import { createLimiter } from '../lib/limiter.ts';
 import { chunks } from './routes.ts';
 
 export interface Notifier {

@@ -56,7 +56,6 @@ export class ShardOutbox {
     this.#options = options;
     this.#remove = createBatcher({
       call: (entryIds) => acknowledge(options, entryIds),
-      weigh: () => 1,
       maxWeight: ACK_LIMIT,
     });
   }

@@ -23,7 +23,7 @@ import type {
 import { durationMs } from '../lib/durations.ts';
 import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
-import { createLimiter } from './limiter.ts';
+import { createLimiter } from '../lib/limiter.ts';
 import type { SessionKey } from './session-key.ts';
 
 export interface UpstreamClients {
@@ -82,12 +82,12 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
   const setStatus = presence.asking((client) => client.streamStatuses);
   return {
     register: (request, received) =>
-      opening.run(() =>
+      opening(() =>
         received.tell((call) => registry.unary((to) => to.registerSession, request(), call)),
       ),
     async close({ userId, sessionId }, reason, received) {
       const request = { userId, sessionId, reason };
-      await closing.run(() =>
+      await closing(() =>
         received.tell((call) => registry.unary((to) => to.closeSession, request, call)),
       );
     },
@@ -100,13 +100,13 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       const request = { userId, change };
       await received.tell((call) => setStatus(request, call));
     },
-    contacts: (userId, minRevision) => opening.run(() => readContacts(graph, userId, minRevision)),
+    contacts: (userId, minRevision) => opening(() => readContacts(graph, userId, minRevision)),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
       const ask = () => graph.unary((client) => client.filterVisible, request);
-      return (await opening.run(ask)).contacts;
+      return (await opening(ask)).contacts;
     },
-    presences: (userIds) => opening.run(() => readPresences(presence, userIds)),
+    presences: (userIds) => opening(() => readPresences(presence, userIds)),
     async askNotification(request) {
       await notifications.unary((client) => client.requestNotification, request);
     },

@@ -1,7 +1,7 @@
 /** GraphStore on Dgraph. Stateless: any number of processes, any of them may die. */
+import { createBatcher } from '../lib/batcher.ts';
 import type { Clock } from '../lib/clock.ts';
 import { pushLimits, type PushLimits, type UserNode, type View } from './audience.ts';
-import { createBatches } from './batches.ts';
 import {
   createDgraphConnection,
   type DgraphConnection,
@@ -34,14 +34,14 @@ export function createDgraphGraphStore(options: DgraphGraphStoreOptions): GraphS
   const connection = createDgraphConnection(options);
   const limits = pushLimits(options.maxFollowers);
   const reader = createReader(connection);
-  const readUser = createBatches({
-    run: (asked: readonly UserRequest[]) => readUsers(reader, asked),
-    maxItems: USERS_A_QUERY,
+  const readUser = createBatcher({
+    call: (asked: readonly UserRequest[]) => readUsers(reader, asked),
+    maxWeight: USERS_A_QUERY,
     maxRunning: QUERIES_AT_ONCE,
   });
-  const readViews = createBatches({
-    run: (asked: readonly queries.Viewing[]) => readViewsOf(connection, asked),
-    maxItems: USERS_A_QUERY,
+  const readViews = createBatcher({
+    call: (asked: readonly queries.Viewing[]) => readViewsOf(connection, asked),
+    maxWeight: USERS_A_QUERY,
     maxRunning: QUERIES_AT_ONCE,
   });
   return {

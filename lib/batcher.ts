@@ -6,10 +6,12 @@
 export interface BatcherOptions<T, R> {
   /** Does one call; answers one result an item, in order. A call that fails rejects all its items. */
   readonly call: (items: readonly T[]) => Promise<readonly R[]>;
-  /** How much an item adds to a call. */
-  readonly weigh: (item: T) => number;
+  /** How much an item adds to a call; 1 unless told. */
+  readonly weigh?: (item: T) => number;
   /** A call weighs no more, unless one item alone does. */
   readonly maxWeight: number;
+  /** So many calls run side by side, and only while they do, items wait; 1 unless told. */
+  readonly maxRunning?: number;
 }
 
 interface Waiting<T, R> {
@@ -19,8 +21,9 @@ interface Waiting<T, R> {
 }
 
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) => Promise<R> {
+  const { maxRunning = 1 } = options;
   const queue: Waiting<T, R>[] = [];
-  let running = false;
+  let running = 0;
 
   const run = async (batch: readonly Waiting<T, R>[]): Promise<void> => {
     try {
@@ -31,20 +34,20 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) =>
     }
   };
   const drain = async (): Promise<void> => {
-    running = true;
+    running++;
     while (queue.length > 0) await run(queue.splice(0, batchLength(queue, options)));
-    running = false;
+    running--;
   };
   return (item) =>
     new Promise((resolve, reject) => {
       queue.push({ item, resolve, reject });
-      if (!running) void drain();
+      if (running < maxRunning) void drain();
     });
 }
 
 function batchLength<T, R>(
   queue: readonly Waiting<T, R>[],
-  { weigh, maxWeight }: BatcherOptions<T, R>,
+  { weigh = () => 1, maxWeight }: BatcherOptions<T, R>,
 ): number {
   let weight = 0;
   let length = 0;

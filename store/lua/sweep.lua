@@ -18,7 +18,7 @@ local function is_free(stored_owner, until_ms)
   return not stored_owner or until_ms < shard.now or until_ms > shard.now + STALE_DEADLINE_MS
 end
 
--- Renewed only when a quarter of it is gone: a write each 10 ms for each shard would fill the append-only file.
+-- Renewed only when a quarter of it is gone: a write at each sweep of each shard would fill the append-only file.
 local function own()
   local stored = redis.call('HMGET', meta, 'owner', 'owner_until')
   local until_ms = tonumber(stored[2]) or 0

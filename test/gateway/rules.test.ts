@@ -3,7 +3,6 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Backlog, MAX_PRESENCES } from '../../gateway/backlog.ts';
 import { countFrame, verdictOn, type Verdict } from '../../gateway/frame-rate.ts';
-import { createLimiter } from '../../gateway/limiter.ts';
 import { changeOf } from '../../gateway/subject-change.ts';
 import { ClientTrace, type Received } from '../../gateway/client-trace.ts';
 import { asSeen } from '../../gateway/views.ts';
@@ -146,24 +145,4 @@ describe('trace context', () => {
     const received = new ClientTrace({ session, brought: '', clock }).receive('choose');
     await expect(received.tell(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
-});
-
-test('a limiter runs so many at a time, in order, whatever they end with', async () => {
-  const limiter = createLimiter(2);
-  const started: number[] = [];
-  const ends: (() => void)[] = [];
-  const task = (id: number) => () => {
-    started.push(id);
-    return new Promise<void>((resolve, reject) => {
-      ends.push(id % 2 === 0 ? resolve : () => reject(new Error('no')));
-    });
-  };
-  const all = [0, 1, 2, 3, 4].map((id) => limiter.run(task(id)).catch(() => undefined));
-  await Promise.resolve();
-  for (let ended = 0; ended < 5; ended++) {
-    expect(started).toEqual([0, 1, 2, 3, 4].slice(0, Math.min(5, ended + 2)));
-    ends[ended]?.();
-    await all[ended];
-    await Promise.resolve();
-  }
 });

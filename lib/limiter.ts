@@ -1,9 +1,7 @@
 /** Runs at most so many tasks at a time, the others in the order they came. */
-export interface Limiter {
-  run<T>(task: () => Promise<T>): Promise<T>;
-}
+export type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
 
-/** Without a limit, thousands of sessions that open at once would queue calls until every one of them timed out. */
+/** Without a limit, thousands of calls made at once would queue until every one of them timed out. */
 export function createLimiter(max: number): Limiter {
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -15,7 +13,7 @@ export function createLimiter(max: number): Limiter {
     }
     return new Promise((resolve) => waiting.push(resolve));
   };
-  /** Hands its place to the next one. */
+  /** Hands its place to the next one without ever freeing it, so that nobody slips in between. */
   const leave = (): void => {
     const next = waiting[head++];
     if (next) return next();
@@ -23,14 +21,12 @@ export function createLimiter(max: number): Limiter {
     waiting.length = 0;
     head = 0;
   };
-  return {
-    async run(task) {
-      await enter();
-      try {
-        return await task();
-      } finally {
-        leave();
-      }
-    },
+  return async (task) => {
+    await enter();
+    try {
+      return await task();
+    } finally {
+      leave();
+    }
   };
 }
