@@ -4,7 +4,7 @@ import type { Ask, NotificationRequest } from '../../store/notification-store.ts
 import type { PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { choose, close, newUser, open, outboxOf, untilNoHold } from '../support/presence-store.ts';
-import type { OpenStore } from './presence-store.ts';
+import type { OpenStore } from './store-under-test.ts';
 
 const LIMITS = { aViewer: 3, aSubject: 4, pushes: 2, windowMs: 300 };
 

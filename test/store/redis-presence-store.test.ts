@@ -1,7 +1,8 @@
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { notificationStoreConformance } from '../conformance/notification-store.ts';
-import { presenceStoreConformance, type OpenStore } from '../conformance/presence-store.ts';
+import { presenceStoreConformance } from '../conformance/presence-store.ts';
+import type { OpenStore } from '../conformance/store-under-test.ts';
 import { startRedis } from '../support/redis.ts';
 
 const openStore: OpenStore = async (options) => {

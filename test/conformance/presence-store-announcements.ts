@@ -1,0 +1,75 @@
+/** Of the conformance suite: what is told of somebody who is not there. */
+import { describe, expect, test } from '@jest/globals';
+import type { Change } from '../../store/presence-store.ts';
+import { choose, close, newUser, open, outboxOf, settledOf } from '../support/presence-store.ts';
+import { HOLD_MS, useStore, type OpenStore } from './store-under-test.ts';
+
+export function announcementConformance(openStore: OpenStore): void {
+  describe('announcing one who is OFFLINE', () => {
+    const store = useStore(openStore, { leaseTtlMs: 60_000, shardCount: 4, holdMs: HOLD_MS });
+
+    type Announce = Extract<Change, { kind: 'announce' }>;
+    const announce = (userId: string, more: Partial<Announce> = {}) =>
+      store().change({
+        ...{ kind: 'announce', userId, only: ['v1'], graphRevision: '5', trace: '' },
+        ...{ renew: 'PRESENT' as const, ...more },
+      });
+
+    test.each([
+      ['who never was there', () => Promise.resolve(undefined)],
+      ['who left', (userId: string) => store().change(close(userId, `${userId}/1`, 0))],
+      ['who is invisible', (userId: string) => store().change(choose(userId, 'INVISIBLE'))],
+    ])('%s keeps the version; the viewers are told', async (who, leave) => {
+      const userId = newUser();
+      if (!who.includes('never')) await store().change(open(userId));
+      await leave(userId);
+      const before = await settledOf(store(), userId);
+      const { settled, graphRevision } = await announce(userId);
+      expect(settled).toEqual(before);
+      expect(graphRevision).toBe('5');
+      const entry = (await outboxOf(store(), userId)).at(-1);
+      expect(entry).toMatchObject({ cause: 'ANNOUNCED', only: ['v1'], settled: before });
+      expect(await settledOf(store(), userId)).toEqual(before);
+    });
+
+    test('it is quiet for whom has been shown it; there is no entry for nobody', async () => {
+      const userId = newUser();
+      const { settled: online } = await store().change(open(userId));
+      const { settled } = await store().change(choose(userId, 'INVISIBLE'));
+      await announce(userId, { shownVersion: settled.version });
+      await announce(userId, { only: [], graphRevision: '6' });
+      expect((await store().inspect(userId)).graphRevision).toBe('6');
+      await announce(userId, { shownVersion: online.version });
+      const entries = await outboxOf(store(), userId);
+      expect(entries.map(({ quiet }) => quiet)).toEqual([undefined, undefined, 'ALL', 'PULLED']);
+      expect(await settledOf(store(), userId)).toEqual(settled);
+    });
+
+    test('a new version can be had all the same, and needs not be had of one who is there', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      const { settled } = await store().change(choose(userId, 'INVISIBLE'));
+      const renewed = await announce(userId, { renew: 'ALWAYS', shownVersion: settled.version });
+      expect(renewed.settled.version).toBeGreaterThan(settled.version);
+      const { settled: seen } = await store().change(choose(userId, 'BUSY'));
+      const kept = await store().change({
+        ...{ kind: 'announce', userId, only: ['v2'], graphRevision: '8', trace: '' },
+      });
+      expect(kept.settled).toEqual(seen);
+      const entries = await outboxOf(store(), userId);
+      expect(entries.map(({ quiet }) => quiet)).toEqual(Array(5).fill(undefined));
+    });
+
+    test('whether anything of the user waits in the outbox is known', async () => {
+      const [userId, other] = [newUser(), newUser()];
+      const isWaiting = async (): Promise<boolean> => (await store().inspect(userId)).isWaiting;
+      expect(await isWaiting()).toBe(false);
+      await store().change(open(userId));
+      await store().change(open(other));
+      expect(await isWaiting()).toBe(true);
+      const [entry] = await outboxOf(store(), userId);
+      await store().ack(store().shardOf(userId), [entry!.entryId]);
+      expect(await isWaiting()).toBe(false);
+    });
+  });
+}
