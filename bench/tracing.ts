@@ -13,12 +13,11 @@
  */
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDisposer } from '../lib/lifecycle.ts';
 import { startEmbedded, type EmbeddedMesh } from '../test/support/mesh.ts';
+import { startOtlpEndpoint } from '../test/support/otlp-endpoint.ts';
 import type { PropagationLoad } from './processes/propagation-load.ts';
 import type { Benchmark, BenchmarkContext } from './support/benchmark.ts';
 import { friendsOf, type Friendships } from './support/friendships.ts';
@@ -202,27 +201,20 @@ interface Collector extends AsyncDisposable {
 /** Takes everything and keeps nothing. */
 async function startCollector(): Promise<Collector> {
   let requests = 0;
-  const server = createServer((request, response) => {
+  const endpoint = await startOtlpEndpoint(async (request) => {
     requests++;
-    request.resume().on('end', () => response.writeHead(200).end());
+    await once(request.resume(), 'end');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
   return {
     env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.url,
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0.01',
       OTEL_METRIC_EXPORT_INTERVAL: '5000',
       OTEL_METRIC_EXPORT_TIMEOUT: '5000',
     },
     requests: () => requests,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => endpoint[Symbol.asyncDispose](),
   };
 }
 

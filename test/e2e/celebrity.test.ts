@@ -1,8 +1,8 @@
 /** Above the threshold followers are not pushed: they look, and watch while they look. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
+import { openGraph } from '../support/clients.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EmbeddedMesh } from '../support/mesh.ts';
@@ -20,8 +20,7 @@ describe.each(MESHES)('%s', (_, start) => {
       MESH_PUSH_MAX_FOLLOWERS: String(MAX_FOLLOWERS),
       MESH_CLOSE_GRACE_MS: '200',
     });
-    const addresses = [mesh.grpcAddress];
-    graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+    graph = openGraph(mesh.grpcAddress);
   }, START_TIMEOUT_MS);
   afterAll(async () => {
     graph[Symbol.dispose]();

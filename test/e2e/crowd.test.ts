@@ -8,19 +8,18 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readFriendships, type Friendships } from '../../bench/support/friendships.ts';
 import { importFriendships } from '../../bench/support/import-friendships.ts';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
-import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import type { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
-import { startDgraph } from '../support/dgraph.ts';
+import { openPresence } from '../support/clients.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka } from '../support/kafka.ts';
-import { startMesh, type Mesh } from '../support/mesh.ts';
-import { startRedis } from '../support/redis.ts';
+import type { Mesh } from '../support/mesh.ts';
 import { temporaryDir } from '../support/server.ts';
+import { startStack } from '../support/stack.ts';
 
 const HEARTBEAT_MS = 5000;
 const LEASE_TTL_MS = 20_000;
@@ -43,14 +42,8 @@ const gatewayOf = (user: string): number => Number(user) % 2;
 
 beforeAll(async () => {
   disposer = createDisposer();
-  const redis = disposer.add(await startRedis());
-  const kafka = disposer.add(await startKafka());
-  const dgraph = disposer.add(await startDgraph());
-  mesh = disposer.add(
-    await startMesh({
-      redisUrl: redis.url,
-      brokers: kafka.brokers,
-      dgraphUrl: dgraph.url,
+  const stack = disposer.add(
+    await startStack({
       counts: { gateway: 2, presence: 2, fanout: 2, graph: 1 },
       settings: {
         MESH_LEASE_TTL_MS: String(LEASE_TTL_MS),
@@ -58,16 +51,11 @@ beforeAll(async () => {
       },
     }),
   );
-  const addresses = mesh.presence.map(({ address }) => address);
-  presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses,
-    clock,
-  });
+  mesh = stack.mesh;
+  presence = openPresence(...mesh.presence.map(({ address }) => address));
   disposer.defer(() => presence[Symbol.dispose]());
   await loadGraph();
-  await followTopics(kafka.brokers);
+  await followTopics(stack.kafka.brokers);
   await everybodyConnects();
 }, 5 * MINUTE_MS);
 

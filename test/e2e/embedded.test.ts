@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
+import { openGraph } from '../support/clients.ts';
 import { connect, open } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
@@ -19,12 +19,7 @@ beforeAll(async () => {
     MESH_HEARTBEAT_INTERVAL_MS: '300',
     MESH_CLOSE_GRACE_MS: '300',
   });
-  graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: [mesh.grpcAddress],
-    clock,
-  });
+  graph = openGraph(mesh.grpcAddress);
 });
 
 afterAll(async () => {

@@ -1,24 +1,16 @@
 /** The only presence process hangs, or is gone: nothing that a client asks for is lost in silence. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka } from '../support/kafka.ts';
-import { startMesh, type Mesh, type MeshPart } from '../support/mesh.ts';
-import { startRedis } from '../support/redis.ts';
-import { sharedDgraph } from '../support/shared-servers.ts';
+import type { Mesh, MeshPart } from '../support/mesh.ts';
+import { startStack, type Stack } from '../support/stack.ts';
 
-let disposer: Disposer;
+let stack: Stack;
 let mesh: Mesh;
 
 beforeAll(async () => {
-  disposer = createDisposer();
-  const redis = disposer.add(await startRedis());
-  const kafka = disposer.add(await startKafka());
-  const dgraph = await sharedDgraph();
-  mesh = disposer.add(
-    await startMesh({ redisUrl: redis.url, brokers: kafka.brokers, dgraphUrl: dgraph.url }),
-  );
+  stack = await startStack({ dgraph: 'shared' });
+  mesh = stack.mesh;
 }, 120_000);
 
 afterEach(async () => {
@@ -31,7 +23,7 @@ afterEach(async () => {
   });
 }, 60_000);
 
-afterAll(async () => disposer[Symbol.asyncDispose](), 60_000);
+afterAll(async () => stack[Symbol.asyncDispose](), 60_000);
 
 const errorsOf = ({ frames }: EdgeClient) => frames.flatMap(({ error }) => error ?? []);
 

@@ -3,12 +3,11 @@
  * processes as a user runs them. Byte for byte, in time that the test owns: test/privacy/.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
+import { openGraph, openPresence } from '../support/clients.ts';
 import {
   connect,
   type EdgeClient,
@@ -91,12 +90,7 @@ async function live({ mesh, id }: World): Promise<void> {
 
 /** Chosen before anybody looks. */
 async function chooseInvisible({ mesh, id }: Pick<World, 'mesh' | 'id'>): Promise<void> {
-  using presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses: [mesh.grpcAddress],
-    clock,
-  });
+  using presence = openPresence(mesh.grpcAddress);
   const change = { $case: 'chosen', value: Status.STATUS_INVISIBLE } as const;
   await presence.unary((client) => client.setStatus, { userId: id('subject'), change });
 }
@@ -118,13 +112,7 @@ describe.each(MESHES)('%s', (_, start) => {
   ): Promise<World> {
     const prefix = `world-${++worlds}-`;
     const id = (name: string): string => prefix + name;
-    const addresses = [mesh.grpcAddress];
-    const graph = createClientPool({
-      service: GraphServiceClient,
-      name: 'graph',
-      addresses,
-      clock,
-    });
+    const graph = openGraph(mesh.grpcAddress);
     disposer.defer(() => graph[Symbol.dispose]());
     for (const friendUserId of ['friend', 'subject']) {
       const friends = { userId: id('viewer'), friendUserId: id(friendUserId) };

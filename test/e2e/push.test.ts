@@ -6,18 +6,16 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
-import { startDgraph } from '../support/dgraph.ts';
+import { openGraph } from '../support/clients.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka } from '../support/kafka.ts';
-import { startEmbedded, startMesh, type Mesh } from '../support/mesh.ts';
+import { startEmbedded, type Mesh } from '../support/mesh.ts';
 import { packageRoot } from '../support/package-root.ts';
 import { startPushService, type PushService } from '../support/push-service.ts';
-import { startRedis } from '../support/redis.ts';
+import { startStack } from '../support/stack.ts';
 
 const START_TIMEOUT_MS = 180_000;
 
@@ -29,20 +27,14 @@ let graph: ClientPool<GraphServiceClient>;
 beforeAll(async () => {
   disposer = createDisposer();
   service = disposer.add(await startPushService());
-  const redis = disposer.add(await startRedis());
-  const kafka = disposer.add(await startKafka());
-  const dgraph = disposer.add(await startDgraph());
-  mesh = disposer.add(
-    await startMesh({
-      redisUrl: redis.url,
-      brokers: kafka.brokers,
-      dgraphUrl: dgraph.url,
+  const stack = disposer.add(
+    await startStack({
       counts: { fanout: 2 },
       settings: { MESH_CLOSE_GRACE_MS: '200', ...(await freshKeys()) },
     }),
   );
-  const addresses = mesh.graph.map(({ address }) => address);
-  graph = createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+  mesh = stack.mesh;
+  graph = openGraph(...mesh.graph.map(({ address }) => address));
   disposer.defer(() => graph[Symbol.dispose]());
 }, START_TIMEOUT_MS);
 
@@ -209,9 +201,7 @@ test('what a worker that was killed would have told, another one tells, once', a
 
 test('mesh up notifies without a setting', async () => {
   await using up = await startEmbedded();
-  const embedded = createClientPool({
-    ...{ service: GraphServiceClient, name: 'graph', addresses: [up.grpcAddress], clock },
-  });
+  const embedded = openGraph(up.grpcAddress);
   await embedded.unary((client) => client.befriend, { userId: 'alice', friendUserId: 'bob' });
   embedded[Symbol.dispose]();
   const as = (method: string, path: string, body?: object) =>

@@ -6,29 +6,28 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import type { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { Cause } from '../../gen/presence/v1/transition.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
 import type { MessageBus } from '../../lib/kafka/bus.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
-import { startDgraph } from '../support/dgraph.ts';
+import { openGraph, openPresence } from '../support/clients.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka, type TestKafka } from '../support/kafka.ts';
-import { startMesh, type Mesh, type MeshPart } from '../support/mesh.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import type { Mesh, MeshPart } from '../support/mesh.ts';
+import { startStack, type Stack } from '../support/stack.ts';
 
 const LEASE_TTL_MS = 3000;
 const HEARTBEAT_MS = 500;
 const START_TIMEOUT_MS = 180_000;
 
 let disposer: Disposer;
-let redis: TestRedis;
-let kafka: TestKafka;
+let redis: Stack['redis'];
+let kafka: Stack['kafka'];
 let mesh: Mesh;
 let graph: ClientPool<GraphServiceClient>;
 let presence: ClientPool<PresenceServiceClient>;
@@ -36,14 +35,8 @@ let bus: MessageBus;
 
 beforeAll(async () => {
   disposer = createDisposer();
-  redis = disposer.add(await startRedis());
-  kafka = disposer.add(await startKafka());
-  const dgraph = disposer.add(await startDgraph());
-  mesh = disposer.add(
-    await startMesh({
-      redisUrl: redis.url,
-      brokers: kafka.brokers,
-      dgraphUrl: dgraph.url,
+  const stack = disposer.add(
+    await startStack({
       counts: { gateway: 2, presence: 2, fanout: 2, graph: 1 },
       settings: {
         MESH_LEASE_TTL_MS: String(LEASE_TTL_MS),
@@ -52,19 +45,10 @@ beforeAll(async () => {
       },
     }),
   );
-  graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: mesh.graph.map(({ address }) => address),
-    clock,
-  });
+  ({ redis, kafka, mesh } = stack);
+  graph = openGraph(...mesh.graph.map(({ address }) => address));
   disposer.defer(() => graph[Symbol.dispose]());
-  presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses: mesh.presence.map(({ address }) => address),
-    clock,
-  });
+  presence = openPresence(...mesh.presence.map(({ address }) => address));
   disposer.defer(() => presence[Symbol.dispose]());
   bus = disposer.add(createKafkaBus({ brokers: [kafka.brokers], clientId: 'test', clock }));
 }, START_TIMEOUT_MS);

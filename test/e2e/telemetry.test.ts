@@ -5,22 +5,20 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { ATTRIBUTES, METRICS, SPANS, STAGES } from '../../lib/telemetry/names.ts';
+import { openGraph } from '../support/clients.ts';
 import { connect, type WireFrame } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka } from '../support/kafka.ts';
-import { startMesh, type Mesh } from '../support/mesh.ts';
+import type { Mesh } from '../support/mesh.ts';
 import {
   startOtlpReceiver,
   type OtlpReceiver,
   type ReceivedSpan,
 } from '../support/otlp-receiver.ts';
-import { startRedis } from '../support/redis.ts';
-import { sharedDgraph } from '../support/shared-servers.ts';
+import { startStack } from '../support/stack.ts';
 
 const LEASE_TTL_MS = 3000;
 const HEARTBEAT_MS = 500;
@@ -38,14 +36,9 @@ let mesh: Mesh;
 beforeAll(async () => {
   disposer = createDisposer();
   collector = disposer.add(await startOtlpReceiver());
-  const redis = disposer.add(await startRedis());
-  const kafka = disposer.add(await startKafka());
-  const dgraph = await sharedDgraph();
-  mesh = disposer.add(
-    await startMesh({
-      redisUrl: redis.url,
-      brokers: kafka.brokers,
-      dgraphUrl: dgraph.url,
+  const stack = disposer.add(
+    await startStack({
+      dgraph: 'shared',
       settings: {
         ...collector.env,
         MESH_LEASE_TTL_MS: String(LEASE_TTL_MS),
@@ -54,13 +47,13 @@ beforeAll(async () => {
       },
     }),
   );
-  using graph = openGraph();
+  mesh = stack.mesh;
+  using graph = graphOfMesh();
   await graph.unary((client) => client.befriend, { userId: ALICE, friendUserId: BOB });
 }, 120_000);
 
-function openGraph(): ClientPool<GraphServiceClient> {
-  const addresses = mesh.graph.map(({ address }) => address);
-  return createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+function graphOfMesh(): ClientPool<GraphServiceClient> {
+  return openGraph(...mesh.graph.map(({ address }) => address));
 }
 
 afterAll(async () => disposer[Symbol.asyncDispose](), 60_000);
@@ -213,7 +206,7 @@ test('an expiry is a trace of its own that links to the session that died', asyn
 test('a changed edge is one trace: graph, presence for each of the two, and on to their sockets', async () => {
   using alice = await connect(mesh.gateways[0]!.address, ALICE, { heartbeatMs: HEARTBEAT_MS });
   using carol = await connect(mesh.gateways[0]!.address, CAROL, { heartbeatMs: HEARTBEAT_MS });
-  using graph = openGraph();
+  using graph = graphOfMesh();
   await graph.unary((client) => client.befriend, { userId: CAROL, friendUserId: ALICE });
   await Promise.all([alice.sees(CAROL, 'STATUS_ONLINE'), carol.sees(ALICE, 'STATUS_ONLINE')]);
   await eventually(() => {

@@ -1,11 +1,10 @@
 /** Traces as a developer sees them: the mesh in one process, Zipkin beside it, and what `stack env` says. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installZipkin, zipkinServer } from '../../cli/stack/zipkin.ts';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { SPANS } from '../../lib/telemetry/names.ts';
+import { openGraph } from '../support/clients.ts';
 import { connect } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -45,12 +44,7 @@ async function search(tags: string): Promise<ZipkinSpan[][]> {
 }
 
 test('a friend’s OFFLINE is found by its tags, with its whole way', async () => {
-  using graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: [mesh.grpcAddress],
-    clock,
-  });
+  using graph = openGraph(mesh.grpcAddress);
   await graph.unary((client) => client.befriend, { userId: 'alice', friendUserId: 'bob' });
   using alice = await connect(mesh.address, 'alice');
   const bob = await connect(mesh.address, 'bob');

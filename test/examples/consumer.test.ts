@@ -8,21 +8,19 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Status } from '../../gen/presence/v1/presence.ts';
-import {
+import type {
   PresenceServiceClient,
-  type WatchPresenceResponse,
+  WatchPresenceResponse,
 } from '../../gen/presence/v1/presence_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
-import { startDgraph } from '../support/dgraph.ts';
+import { openPresence } from '../support/clients.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startKafka } from '../support/kafka.ts';
-import { startEmbedded, startMesh, type MeshPart } from '../support/mesh.ts';
+import { startEmbedded, type MeshPart } from '../support/mesh.ts';
 import { packageRoot } from '../support/package-root.ts';
-import { startRedis } from '../support/redis.ts';
 import { temporaryDir } from '../support/server.ts';
+import { startStack } from '../support/stack.ts';
 
 const MAIN = join(packageRoot(), 'dist', 'examples', 'consumer', 'main.js');
 const USERS = Array.from({ length: 12 }, (_, i) => `user-${i}`);
@@ -38,10 +36,7 @@ interface Mesh {
 }
 
 async function startReal(disposer: Disposer): Promise<Mesh> {
-  const [redis, kafka, dgraph] = [await startRedis(), await startKafka(), await startDgraph()];
-  for (const server of [redis, kafka, dgraph]) disposer.add(server);
-  const urls = { redisUrl: redis.url, brokers: kafka.brokers, dgraphUrl: dgraph.url };
-  const mesh = disposer.add(await startMesh({ ...urls, settings: SETTINGS }));
+  const { mesh } = disposer.add(await startStack({ settings: SETTINGS }));
   return {
     presencePart: mesh.presence[0]!,
     presenceAddress: mesh.presence[0]!.address,
@@ -74,12 +69,7 @@ describe.each([
   beforeAll(async () => {
     disposer = createDisposer();
     mesh = await start(disposer);
-    presence = createClientPool({
-      service: PresenceServiceClient,
-      name: 'presence',
-      addresses: [mesh.presenceAddress],
-      clock,
-    });
+    presence = openPresence(mesh.presenceAddress);
     disposer.defer(() => presence[Symbol.dispose]());
     const dir = await temporaryDir('consumer');
     disposer.defer(() => rm(dir, { recursive: true }));

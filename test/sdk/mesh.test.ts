@@ -2,9 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import type { Gateway } from '../../gateway/app.ts';
-import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool } from '../../lib/grpc/client.ts';
 import {
   createPresenceClient,
   type PresenceClient,
@@ -12,6 +10,7 @@ import {
   type Status,
 } from '../../sdk/index.ts';
 import { addressOf, startInProcessMesh, type InProcessMesh } from '../gateway/in-process-mesh.ts';
+import { openGraph } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded } from '../support/mesh.ts';
 import { createTap, type Tap } from './tap.ts';
@@ -57,12 +56,7 @@ function createPerson(userId: string, options: Partial<PresenceClientOptions> = 
 
 test('the embedded mesh: friends see each other come, choose, idle, and log out', async () => {
   await using mesh = await startEmbedded({ MESH_HEARTBEAT_INTERVAL_MS: '300' });
-  using graph = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: [mesh.grpcAddress],
-    clock,
-  });
+  using graph = openGraph(mesh.grpcAddress);
   await graph.unary((c) => c.befriend, { userId: 'alice', friendUserId: 'bob' });
   const url = `http://${mesh.address}`;
   using alice = createPerson('alice', { url });

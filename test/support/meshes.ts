@@ -1,9 +1,7 @@
 /** `mesh up` over its in-process adapters, and over real servers: what clients see must be the same. */
 import { createDisposer } from '../../lib/lifecycle.ts';
-import { startKafka } from './kafka.ts';
 import { startEmbedded, type EmbeddedMesh } from './mesh.ts';
-import { startRedis } from './redis.ts';
-import { sharedDgraph } from './shared-servers.ts';
+import { startServers } from './stack.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -18,12 +16,11 @@ export const MESHES: readonly (readonly [
 
 async function startOnServers(settings: Settings): Promise<EmbeddedMesh> {
   const disposer = createDisposer();
-  const redis = disposer.add(await startRedis());
-  const kafka = disposer.add(await startKafka());
+  const { redis, kafka, dgraph } = disposer.add(await startServers({ dgraph: 'shared' }));
   const servers = {
     MESH_REDIS_URL: redis.url,
     MESH_KAFKA_BROKERS: kafka.brokers,
-    MESH_DGRAPH_URL: (await sharedDgraph()).url,
+    MESH_DGRAPH_URL: dgraph.url,
   };
   const mesh = disposer.add(await startEmbedded({ ...servers, ...settings }));
   return { ...mesh, [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose]() };

@@ -1,7 +1,6 @@
 /** Takes what processes send over OTLP/HTTP in JSON, as a collector does. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { startOtlpEndpoint } from './otlp-endpoint.ts';
 
 export interface ReceivedSpan {
   readonly name: string;
@@ -52,18 +51,10 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       series.set(JSON.stringify([one.service, one.metric, one.attributes]), one);
     }
   };
-  const server = createServer((request, response) => {
-    take(request).then(
-      () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
-      (error: unknown) => response.writeHead(400).end(String(error)),
-    );
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const endpoint = await startOtlpEndpoint(take);
   return {
     env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '100',
       OTEL_METRIC_EXPORT_INTERVAL: '300',
@@ -72,11 +63,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     spans,
     bodies,
     series: () => [...series.values()],
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => endpoint[Symbol.asyncDispose](),
   };
 }
 
