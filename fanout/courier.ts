@@ -1,19 +1,19 @@
 /**
  * Brings notifications to push services, outside the way of changes to sockets. A notification was claimed before it
  * came here: when this process is killed it is lost, and never sent by another one too. What a push service surely did
- * not take goes back to wait for the next time.
+ * not take goes back to wait for the next time. A push service that hangs delays no other one.
  */
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
+import { createFairLimiter } from '../lib/fair-limiter.ts';
 import { backoffMs } from '../lib/retry.ts';
 import type { PushedLater, PushMessage, PushOutcome, PushSender } from '../lib/web-push/sender.ts';
 import type { NotificationRequest, NotificationStore } from '../store/notification-store.ts';
 import type { FanoutEvents } from './events.ts';
-import { createLimiter } from '../lib/limiter.ts';
 
 export interface CourierOptions {
   readonly sender: Pick<PushSender, 'send'>;
-  readonly notifications: Pick<NotificationStore, 'ask' | 'cancel' | 'listOf'>;
+  readonly notifications: Pick<NotificationStore, 'ask' | 'cancel' | 'claim' | 'listOf'>;
   readonly clock: Clock;
   readonly events: Pick<FanoutEvents, 'notified' | 'notificationFailed'>;
   /** Ends all tries. */
@@ -21,56 +21,119 @@ export interface CourierOptions {
 }
 
 export interface Courier {
-  /** Resolves when the first try is over; later ones go on by themselves. Never rejects. */
+  /** Resolves when the first try is over, or too slow to be waited for; it goes on by itself. Never rejects. */
   deliver(request: NotificationRequest, payload: string): Promise<void>;
   /** Resolves when no message is under way or waits to be tried again. */
   idle(): Promise<unknown>;
 }
 
-/** Messages on their way at once. */
-const MAX_SENDING = 32;
-/** Messages that wait to be tried again; beyond, one try has to do. */
-const MAX_WAITING = 1000;
+/**
+ * Anybody can name a push service: one that hangs has its places for so long, and then none for a while. A message that
+ * is not taken in time goes on without a place, for as long as the sender lets it.
+ */
+const PLACES = {
+  places: 64,
+  placesEach: 16,
+  patienceMs: 2000,
+  shut: { baseMs: 5000, maxMs: 60_000 },
+};
+/** Messages that wait to be tried again: in all, and to one push service. Beyond, one try has to do. */
+const MAX_WAITING = 2000;
+const MAX_WAITING_EACH = 500;
 const MAX_TRIES = 5;
 const BACKOFF = { baseMs: 1000, maxMs: 60_000 };
 /** "Is online" is no news after that; a push service keeps it for a browser that is away, and tries go on, so long. */
 const TTL_MS = 900_000;
 const STOPPED: PushedLater = { kind: 'LATER', problem: 'fanout stops', mayHaveArrived: false };
+const shut = (afterMs: number): PushedLater => ({
+  ...{ kind: 'LATER', problem: 'answers too slowly, and is left alone for a while' },
+  ...{ afterMs, mayHaveArrived: false },
+});
 
 export function createCourier(options: CourierOptions): Courier {
   const { sender, clock, signal } = options;
-  const inTurn = createLimiter(MAX_SENDING);
-  const waiting = new Set<Promise<void>>();
+  const turns = createFairLimiter({ clock, ...PLACES });
+  const room = createRoom();
+  const open = new Set<Promise<void>>();
 
-  const attempt = (message: PushMessage): Promise<PushOutcome> =>
-    inTurn(() => (signal.aborted ? Promise.resolve(STOPPED) : sender.send(message, signal)));
-  const again = async (message: PushMessage, first: PushedLater): Promise<PushOutcome> => {
+  const attempt = async (message: PushMessage): Promise<{ outcome: Promise<PushOutcome> }> => {
+    const begun = await turns.run(pushServiceOf(message), () =>
+      signal.aborted ? Promise.resolve(STOPPED) : sender.send(message, signal),
+    );
+    return { outcome: begun.kind === 'BEGUN' ? begun.result : Promise.resolve(shut(begun.forMs)) };
+  };
+  const tryOn = async (
+    request: NotificationRequest,
+    message: PushMessage,
+    first: Promise<PushOutcome>,
+  ): Promise<void> => {
+    let outcome = await first;
     const giveUpAtMs = clock.monotonic() + TTL_MS;
-    let outcome: PushOutcome = first;
     for (let tries = 1; tries < MAX_TRIES && outcome.kind === 'LATER'; tries++) {
       const delayMs = outcome.afterMs ?? backoffMs(tries - 1, BACKOFF, clock.random());
-      if (clock.monotonic() + delayMs > giveUpAtMs) return outcome;
-      if (!(await slept(clock, delayMs, signal))) return outcome;
-      outcome = await attempt(message);
+      if (clock.monotonic() + delayMs > giveUpAtMs || signal.aborted) break;
+      const pushService = pushServiceOf(message);
+      if (!room.enter(pushService)) break;
+      const waited = await waitInStore(options, request, delayMs).finally(() =>
+        room.leave(pushService),
+      );
+      if (waited === 'TAKEN_BACK') return;
+      if (waited === 'END') break;
+      outcome = await (await attempt(message)).outcome;
     }
-    return outcome;
-  };
-  const retry = (request: NotificationRequest, message: PushMessage, first: PushedLater): void => {
-    const retrying = again(message, first)
-      .then((outcome) => conclude(options, request, outcome))
-      .finally(() => waiting.delete(retrying));
-    waiting.add(retrying);
+    await conclude(options, request, outcome);
   };
   return {
     async deliver(request, payload) {
       const message = messageOf(request, payload);
-      const outcome = await attempt(message);
-      const mayRetry = waiting.size < MAX_WAITING && !signal.aborted;
-      if (outcome.kind === 'LATER' && mayRetry) retry(request, message, outcome);
-      else await conclude(options, request, outcome);
+      const { outcome } = await attempt(message);
+      const trying = tryOn(request, message, outcome).finally(() => open.delete(trying));
+      open.add(trying);
     },
-    idle: () => Promise.all(waiting),
+    idle: () => Promise.all(open),
   };
+}
+
+/** Each push service is told apart by its origin. */
+const pushServiceOf = ({ subscription }: PushMessage): string =>
+  new URL(subscription.endpoint).origin;
+
+/** Places to wait in, of which no push service gets more than a part. */
+function createRoom() {
+  const waiting = new Map<string, number>();
+  let inAll = 0;
+  const change = (pushService: string, by: number): void => {
+    inAll += by;
+    const count = (waiting.get(pushService) ?? 0) + by;
+    if (count === 0) waiting.delete(pushService);
+    else waiting.set(pushService, count);
+  };
+  return {
+    enter(pushService: string): boolean {
+      if (inAll >= MAX_WAITING || (waiting.get(pushService) ?? 0) >= MAX_WAITING_EACH) return false;
+      change(pushService, 1);
+      return true;
+    },
+    leave: (pushService: string): void => change(pushService, -1),
+  };
+}
+
+/**
+ * Until it is time for another try the request is where others are that wait: its viewer may take it back, and when the
+ * subject comes online once more meanwhile, that is what is told. TAKEN_BACK: either has happened. END: there will be
+ * no other try.
+ */
+async function waitInStore(
+  { notifications, clock, signal }: CourierOptions,
+  request: NotificationRequest,
+  delayMs: number,
+): Promise<'DUE' | 'TAKEN_BACK' | 'END'> {
+  if (!(await waitAgain(notifications, request))) return 'END';
+  const isDue = await slept(clock, delayMs, signal);
+  // When the store does not answer it stays there, for the next time.
+  const claimed = await notifications.claim(request.subjectUserId, [request]).catch(() => []);
+  if (claimed.length === 0) return 'TAKEN_BACK';
+  return isDue ? 'DUE' : 'END';
 }
 
 /** False: the signal aborted. */

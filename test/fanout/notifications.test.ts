@@ -30,7 +30,11 @@ afterEach(async () => {
 
 /** The viewer's browser subscribes, and asks for each of the subjects. */
 async function ask(viewerUserId: string, ...subjects: string[]): Promise<void> {
-  const { endpoint, keys } = service.subscribe(viewerUserId, vapid.publicKey);
+  await askAt(service, viewerUserId, ...subjects);
+}
+
+async function askAt(at: PushService, viewerUserId: string, ...subjects: string[]): Promise<void> {
+  const { endpoint, keys } = at.subscribe(viewerUserId, vapid.publicKey);
   for (const subjectUserId of subjects) {
     const request = { viewerUserId, subjectUserId, subscription: { endpoint, ...keys } };
     const outcome: AskOutcome = await rig.store.notifications.ask({ ...request, whileHere: false });
@@ -153,7 +157,6 @@ test('what a push service did not take when the worker stops waits for the next 
   service.answer('alice', { status: 503, headers: { 'retry-after': '600' } });
   await comeOnline('bob');
   await eventually(() => expect(service.requests).toEqual(['alice']));
-  expect(await waiting('alice')).toEqual([]);
   await worker[Symbol.asyncDispose]();
   expect(await waiting('alice')).toEqual(['bob']);
   await leave('bob');
@@ -195,6 +198,64 @@ test('a viewer who names many endpoints gets no more messages for that', async (
   expect(service.requests).toEqual(['alice', 'alice', 'marker']);
 });
 
+test('a request that is taken back while it waits for another try is not tried again', async () => {
+  await rig.befriend('alice', 'bob');
+  await ask('alice', 'bob');
+  service.answer('alice', { status: 503, headers: { 'retry-after': '1' } });
+  await comeOnline('bob');
+  await eventually(() => expect(service.requests).toEqual(['alice']));
+  await eventually(async () => expect(await waiting('alice')).toEqual(['bob']));
+  const which = { viewerUserId: 'alice', subjectUserId: 'bob' };
+  expect(await rig.store.notifications.cancel(which)).toBe(1);
+  // Another one's, that waits as long and began later, is tried again.
+  await rig.befriend('ann', 'carol');
+  await ask('ann', 'carol');
+  service.answer('ann', { status: 503, headers: { 'retry-after': '1' } });
+  await comeOnline('carol');
+  await eventually(() => expect(told()).toEqual(['ann: carol']));
+  expect(service.requests).toEqual(['alice', 'ann', 'ann']);
+});
+
+test('what comes online again meanwhile is told once, by the later time', async () => {
+  await rig.befriend('alice', 'bob');
+  await ask('alice', 'bob');
+  service.answer('alice', { status: 503, headers: { 'retry-after': '1' } });
+  await comeOnline('bob');
+  await eventually(() => expect(service.requests).toEqual(['alice']));
+  await eventually(async () => expect(await waiting('alice')).toEqual(['bob']));
+  await leave('bob');
+  await comeOnline('bob');
+  await eventually(() => expect(told()).toEqual(['alice: bob']));
+  await rig.befriend('ann', 'carol');
+  await ask('ann', 'carol');
+  service.answer('ann', { status: 503, headers: { 'retry-after': '1' } });
+  await comeOnline('carol');
+  await eventually(() => expect(told()).toEqual(['alice: bob', 'ann: carol']));
+});
+
+test('a push service that hangs delays nobody else', async () => {
+  await using hanging = await startPushService();
+  hanging.hang();
+  // One place after the other, these would be waited for for minutes.
+  const hostile = Array.from({ length: 160 }, (_, i) => `hostile-${i}`);
+  for (const viewer of hostile) {
+    for (const subject of ['bob', 'carol']) await rig.befriend(viewer, subject);
+    await askAt(hanging, viewer, 'bob', 'carol');
+  }
+  for (const subject of ['carol', 'dan']) await rig.befriend('alice', subject);
+  await ask('alice', 'carol', 'dan');
+  await comeOnline('bob');
+  await eventually(() => expect(hanging.requests.length).toBeGreaterThan(0));
+  await comeOnline('carol');
+  await comeOnline('dan');
+  await eventually(() => expect(told().sort()).toEqual(['alice: carol', 'alice: dan']), {
+    timeoutMs: 30_000,
+  });
+  expect(service.problems).toEqual([]);
+  // What is not sent there now waits, where its viewer can take it back.
+  await eventually(async () => expect(await waiting('hostile-159')).not.toEqual([]));
+}, 60_000);
+
 test('sockets are told though the push service does not answer', async () => {
   await rig.befriend('alice', 'bob');
   await rig.befriend('ann', 'bob');
@@ -207,5 +268,4 @@ test('sockets are told though the push service does not answer', async () => {
   await rig.store.notifications.ask({ ...request, whileHere: false });
   await comeOnline('bob');
   await eventually(() => expect(gateway.seen('ann', 'bob')).toBeDefined());
-  await eventually(async () => expect(await waiting('alice')).toEqual([]));
 });

@@ -40,6 +40,8 @@ export interface PushService extends AsyncDisposable {
   subscribe(browser: string, vapidPublicKey: string): BrowserSubscription;
   /** Answers the browser's next messages so, one each, and then takes them again. */
   answer(browser: string, ...answers: readonly Answer[]): void;
+  /** From now on takes requests and answers none of them. */
+  hang(): void;
 }
 
 interface Browser {
@@ -59,6 +61,7 @@ export async function startPushService(): Promise<PushService> {
     const browser = browsers.get(request.url ?? '');
     const body = await buffer(request);
     requests.push(browser?.name ?? `nobody at ${request.url ?? ''}`);
+    if (isHanging) return { status: 504 };
     if (!browser) return { status: 404 };
     const answer = browser.answers.shift();
     if (answer) return answer;
@@ -70,10 +73,11 @@ export async function startPushService(): Promise<PushService> {
       return { status: 400 };
     }
   };
+  let isHanging = false;
   const server = createServer((request, response) => {
-    void take(request).then(({ status, headers = {} }) =>
-      response.writeHead(status, headers).end(),
-    );
+    void take(request).then(({ status, headers = {} }) => {
+      if (!isHanging) response.writeHead(status, headers).end();
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -94,6 +98,9 @@ export async function startPushService(): Promise<PushService> {
     answer(name, ...answers) {
       for (const browser of browsers.values())
         if (browser.name === name) browser.answers.push(...answers);
+    },
+    hang: () => {
+      isHanging = true;
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');
