@@ -1,7 +1,7 @@
 /** `mesh tail`: follow transitions, as an internal service would. */
 import { Command } from 'commander';
 import { Status } from '../gen/presence/v1/presence.ts';
-import { WatchPresenceResponse } from '../gen/presence/v1/presence_service.ts';
+import { WatchPresenceResponse, type Fence } from '../gen/presence/v1/presence_service.ts';
 import { Cause, type Transition } from '../gen/presence/v1/transition.ts';
 import type { Environment } from '../lib/config.ts';
 import { nameOf } from './names.ts';
@@ -17,7 +17,9 @@ const collect = (value: string, before: string[]): string[] => [...before, value
 
 export function tailCommand(env: Environment): Command {
   return new Command('tail')
-    .description('follow changes of status, one a line; resumable with --cursor')
+    .description(
+      'follow changes of status, and possible losses of data, one a line; resumable with --cursor',
+    )
     .option('--user <id>', 'only this user; may be given again', collect, [])
     .option('--cursor <cursor>', 'go on after the response that carried it', '')
     .option('--json', 'one JSON object a line, with its cursor')
@@ -36,8 +38,14 @@ async function tail(env: Environment, { user, cursor, json }: TailOptions): Prom
   }
 }
 
-function lineOf({ transition, cursor }: WatchPresenceResponse): string {
-  return transition ? transitionLine(transition) : `following from cursor ${cursor}`;
+function lineOf({ transition, fence, cursor }: WatchPresenceResponse): string {
+  if (transition) return transitionLine(transition);
+  return fence ? fenceLine(fence) : `following from cursor ${cursor}`;
+}
+
+function fenceLine({ userIds }: Fence): string {
+  const whom = userIds.length === 0 ? 'some users' : userIds.join(', ');
+  return `Redis may have lost changes of ${whom}: a service looks everybody up again now`;
 }
 
 function transitionLine({ userId, status, version, cause, settledAt }: Transition): string {

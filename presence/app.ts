@@ -104,7 +104,9 @@ function presenceService(
     getPresence: unary(logger, (request) => getPresence(lookUp, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
-    watchPresence: serverStream(logger, (request, context) => watchPresence(bus, request, context)),
+    watchPresence: serverStream(logger, (request, context) =>
+      watchPresence({ bus, store, shardStates }, request, context),
+    ),
     explainPresence: unary(logger, (request) => explainPresence(store, request)),
   };
   const name = 'presence.v1.PresenceService';

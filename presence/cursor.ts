@@ -1,26 +1,45 @@
-/** Where a follower of transitions stands: the next offset of each partition, as a short text. */
+/**
+ * Where a follower of transitions stands, as a short text: the next offset of each partition, and the fences it has
+ * been told of.
+ */
+import { createHash } from 'node:crypto';
 import { invalidArgument } from '../lib/errors.ts';
 import type { Offsets } from '../lib/kafka/bus.ts';
 
-const CURSOR = /^\d{1,5}:\d{1,19}(,\d{1,5}:\d{1,19})*$/;
+export interface Cursor {
+  readonly offsets: Offsets;
+  /** Of `fencesOf`; empty in a cursor from before there were any in it. */
+  readonly fences: string;
+}
 
-/** `0:17,1:4` */
-export function writeCursor(offsets: Offsets): string {
-  return [...offsets]
+const CURSOR = /^(\d{1,5}:\d{1,19}(?:,\d{1,5}:\d{1,19})*)(?:;([\w-]{16}))?$/;
+
+/** `0:17,1:4;gQxR0xcJ2bZk1-Yd` */
+export function writeCursor({ offsets, fences }: Cursor): string {
+  const places = [...offsets]
     .sort(([a], [b]) => a - b)
     .map(([partition, offset]) => `${partition}:${offset}`)
     .join(',');
+  return `${places};${fences}`;
 }
 
 /** @throws RpcError INVALID_ARGUMENT */
-export function readCursor(text: string): Offsets {
-  if (!CURSOR.test(text)) {
+export function readCursor(text: string): Cursor {
+  const [, places, fences = ''] = CURSOR.exec(text) ?? [];
+  if (places === undefined) {
     throw invalidArgument('cursor', 'is none of ours; give the cursor of a response, as it was');
   }
-  return new Map(
-    text.split(',').map((part) => {
+  const offsets = new Map(
+    places.split(',').map((part) => {
       const [partition, offset] = part.split(':');
       return [Number(partition), BigInt(offset ?? 0)];
     }),
   );
+  return { offsets, fences };
+}
+
+/** The same for the same floors of all shards, and another one when a shard was fenced since. */
+export function fencesOf(floors: ReadonlyMap<number, number>): string {
+  const inOrder = [...floors].sort(([a], [b]) => a - b).map(([, floor]) => floor);
+  return createHash('sha256').update(inOrder.join(' ')).digest('base64url').slice(0, 16);
 }

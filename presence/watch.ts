@@ -1,4 +1,4 @@
-/** WatchPresence: the topic of transitions, as a stream that can be resumed. */
+/** WatchPresence: the topic of transitions, with the fences of shards, as a stream that can be resumed. */
 import { status } from '@grpc/grpc-js';
 import type {
   WatchPresenceRequest,
@@ -8,16 +8,34 @@ import { Transition } from '../gen/presence/v1/transition.ts';
 import { RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifiers } from '../lib/identifiers.ts';
-import { BusError, type MessageBus, type ReceivedRecord } from '../lib/kafka/bus.ts';
-import { readCursor, writeCursor } from './cursor.ts';
+import {
+  BusError,
+  type MessageBus,
+  type Offsets,
+  type Reader,
+  type ReceivedRecord,
+} from '../lib/kafka/bus.ts';
+import type { PresenceStore } from '../store/presence-store.ts';
+import { fencesOf, readCursor, writeCursor, type Cursor } from './cursor.ts';
 import { Handover } from './handover.ts';
+import type { ShardNews, ShardStates } from './shard-states.ts';
 
 const TOPIC = 'presence-transitions';
 const MAX_USERS = 1000;
 
+export interface WatchOptions {
+  readonly bus: MessageBus | undefined;
+  readonly store: Pick<PresenceStore, 'shardOf' | 'shardCount'>;
+  readonly shardStates: ShardStates;
+}
+
+type News =
+  | { readonly kind: 'TRANSITION'; readonly record: ReceivedRecord }
+  | { readonly kind: 'FENCED'; readonly shards: readonly ShardNews[] };
+
 /** Ends with the caller, or with an error when the topic is gone. */
 export async function* watchPresence(
-  bus: MessageBus | undefined,
+  { bus, store, shardStates }: WatchOptions,
   request: WatchPresenceRequest,
   { signal }: CallContext,
 ): AsyncGenerator<WatchPresenceResponse> {
@@ -28,34 +46,90 @@ export async function* watchPresence(
     );
   }
   if (request.userIds.length > 0) requireIdentifiers('user_ids', request.userIds, MAX_USERS);
+  const from = request.cursor === '' ? undefined : readCursor(request.cursor);
   const wanted = new Set(request.userIds);
-  const from = request.cursor === '' ? 'latest' : readCursor(request.cursor);
-  const handover = new Handover<ReceivedRecord>(signal);
-  const reader = await openReader(bus, from, handover);
+  const handover = new Handover<News>(signal);
+  const unsubscribe = shardStates.subscribe(
+    (shards) => void handover.give({ kind: 'FENCED', shards }),
+  );
+  let reader: Reader | undefined;
   try {
-    const at = new Map(reader.start);
-    yield { transition: undefined, cursor: writeCursor(at) };
-    for await (const record of handover) {
-      at.set(record.partition, BigInt(record.offset) + 1n);
-      const transition = Transition.decode(record.value);
-      if (wanted.size > 0 && !wanted.has(transition.userId)) continue;
-      yield { transition, cursor: writeCursor(at) };
+    const floors = floorsOf(shardStates, store.shardCount);
+    reader = await openReader(bus, from?.offsets ?? 'latest', handover);
+    const place = { offsets: new Map(reader.start), floors, fences: fencesOf(floors) };
+    yield* begin(place, from, wanted);
+    for await (const news of handover) {
+      const response = take(place, news, wanted, store);
+      if (response) yield response;
     }
   } finally {
+    unsubscribe();
     handover.end();
-    await reader[Symbol.asyncDispose]();
+    await reader?.[Symbol.asyncDispose]();
   }
+}
+
+/** What the stream has told. */
+interface Place extends Cursor {
+  readonly offsets: Map<number, bigint>;
+  readonly floors: Map<number, number>;
+  fences: string;
+}
+
+/**
+ * The stream stands. Then the fences since the cursor: which shards' is not in it, so they are everyone's. Only a cursor
+ * from behind them is one with which they are not told again.
+ */
+function* begin(
+  place: Place,
+  from: Cursor | undefined,
+  wanted: ReadonlySet<string>,
+): Generator<WatchPresenceResponse> {
+  const { offsets, fences } = place;
+  const nothing = { transition: undefined, fence: undefined };
+  yield { ...nothing, cursor: writeCursor({ offsets, fences: from?.fences ?? fences }) };
+  if (!from || from.fences === fences) return;
+  yield { ...nothing, fence: { userIds: [...wanted] }, cursor: writeCursor(place) };
+}
+
+/** What to tell of news; undefined when it is of nobody who is asked for. */
+function take(
+  place: Place,
+  news: News,
+  wanted: ReadonlySet<string>,
+  { shardOf }: WatchOptions['store'],
+): WatchPresenceResponse | undefined {
+  if (news.kind === 'TRANSITION') {
+    const { partition, offset, value } = news.record;
+    place.offsets.set(partition, BigInt(offset) + 1n);
+    const transition = Transition.decode(value);
+    if (wanted.size > 0 && !wanted.has(transition.userId)) return undefined;
+    return { transition, fence: undefined, cursor: writeCursor(place) };
+  }
+  for (const { shard, floor } of news.shards) place.floors.set(shard, floor);
+  place.fences = fencesOf(place.floors);
+  const fenced = new Set(news.shards.map(({ shard }) => shard));
+  const concerned = [...wanted].filter((userId) => fenced.has(shardOf(userId)));
+  if (wanted.size > 0 && concerned.length === 0) return undefined;
+  return { transition: undefined, fence: { userIds: concerned }, cursor: writeCursor(place) };
+}
+
+/** @throws RpcError UNAVAILABLE until every shard has been seen: a fence could not be told from a first look. */
+function floorsOf(shardStates: ShardStates, shardCount: number): Map<number, number> {
+  const floors = new Map(shardStates.all().map(({ shard, floor }) => [shard, floor]));
+  if (floors.size === shardCount) return floors;
+  throw new RpcError(status.UNAVAILABLE, 'this presence process has not heard from Redis yet');
 }
 
 async function openReader(
   bus: MessageBus,
-  from: Parameters<MessageBus['read']>[1]['from'],
-  handover: Handover<ReceivedRecord>,
-) {
+  from: 'latest' | Offsets,
+  handover: Handover<News>,
+): Promise<Reader> {
   try {
     return await bus.read(TOPIC, {
       from,
-      onRecord: (record) => handover.give(record),
+      onRecord: (record) => handover.give({ kind: 'TRANSITION', record }),
       onCrash: (error) => handover.fail(new RpcError(status.UNAVAILABLE, error.message)),
     });
   } catch (error) {

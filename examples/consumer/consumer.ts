@@ -25,25 +25,15 @@ export interface ConsumerOptions {
 
 const BACKOFF = { baseMs: 100, maxMs: 5000 };
 const LOOK_UP_TIMEOUT_MS = 5000;
-/**
- * When Redis fails over it may lose the last moments, and with them changes that nobody can announce any more. What is
- * looked up afterwards is right, and has higher versions: so everyone is looked up now and then.
- */
-const REFRESH_MS = 60_000;
 
 /** Resolves when the signal says so; rejects when trying again would not help. */
 export async function consume(options: ConsumerOptions): Promise<void> {
   const { signal } = options;
   const consumer = createConsumer(options);
-  const refresh = setInterval(() => void consumer.refresh(), REFRESH_MS);
-  try {
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      const hasFollowed = await consumer.follow();
-      if (hasFollowed) attempt = 0;
-      await sleep(backoffMs(attempt), undefined, { signal }).catch(() => undefined);
-    }
-  } finally {
-    clearInterval(refresh);
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const hasFollowed = await consumer.follow();
+    if (hasFollowed) attempt = 0;
+    await sleep(backoffMs(attempt), undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -62,8 +52,11 @@ function createConsumer({ client, table, signal, ...options }: ConsumerOptions) 
     await sleep(holdMs, undefined, { signal });
     await lookUp(userIds);
   };
-  const take = async ({ transition, cursor: next }: WatchPresenceResponse): Promise<void> => {
+  const take = async (response: WatchPresenceResponse): Promise<void> => {
+    const { transition, fence, cursor: next } = response;
     if (transition) apply(presenceOf(transition));
+    // Redis may have lost changes that nobody can announce any more.
+    else if (fence) await lookUp(fence.userIds);
     // The first response says where the stream begins. Only now: what changes from here on, it will bring.
     else await lookUp(cursor === '' ? table.userIds : table.unknown());
     cursor = next;
@@ -89,10 +82,6 @@ function createConsumer({ client, table, signal, ...options }: ConsumerOptions) 
       }
       return hasBegun;
     },
-    refresh: () =>
-      lookUp(table.userIds).catch((error: unknown) => {
-        if (!signal.aborted) options.onProblem(`not refreshed: ${String(error)}`);
-      }),
   };
 }
 

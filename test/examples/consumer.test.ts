@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Status } from '../../gen/presence/v1/presence.ts';
@@ -19,6 +19,7 @@ import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded, type MeshPart } from '../support/mesh.ts';
 import { packageRoot } from '../support/package-root.ts';
+import type { TestRedis } from '../support/redis.ts';
 import { temporaryDir } from '../support/server.ts';
 import { startStack } from '../support/stack.ts';
 
@@ -29,6 +30,8 @@ const CHANGES_A_LIFE = 60;
 const SETTINGS = { MESH_CLOSE_GRACE_MS: '200' };
 
 interface Mesh {
+  /** Where it is a server. */
+  readonly redis?: TestRedis;
   /** Where presence is a process of its own. */
   readonly presencePart?: MeshPart;
   readonly presenceAddress: string;
@@ -36,8 +39,9 @@ interface Mesh {
 }
 
 async function startReal(disposer: Disposer): Promise<Mesh> {
-  const { mesh } = disposer.add(await startStack({ settings: SETTINGS }));
+  const { mesh, redis } = disposer.add(await startStack({ settings: SETTINGS }));
   return {
+    redis,
     presencePart: mesh.presence[0]!,
     presenceAddress: mesh.presence[0]!.address,
     gatewayAddress: mesh.gateways[0]!.address,
@@ -192,6 +196,33 @@ describe.each([
       await eventually(() => expectTableRight(['patient']));
       expect(client.closed).toBeUndefined();
     });
+
+    test('what Redis loses, while it looks on or is away, is looked up again', async () => {
+      // Nobody is there who would tell of these again: all that Redis had is gone.
+      const users = ['here', 'gone'];
+      for (const userId of users) {
+        using client = await connect(mesh.gatewayAddress, userId);
+        client.send({ logout: {} });
+        await eventually(() => expect(client.closed).toBeDefined());
+      }
+      const patience = { timeoutMs: 40_000 };
+      run(...users);
+      await eventually(() => expectTableRight(users), patience);
+      const versions = async () => (await table()).rows.map(({ version }) => version);
+      for (const isAway of [false, true]) {
+        const before = await versions();
+        if (isAway) await kill();
+        await wipe(mesh.redis!);
+        await eventually(
+          () => presence.unary((to) => to.getPresence, { userIds: users }),
+          patience,
+        );
+        if (isAway) run(...users);
+        await eventually(() => expectTableRight(users), patience);
+        const after = await versions();
+        before.forEach((version, i) => expect(BigInt(after[i]!)).toBeGreaterThan(BigInt(version!)));
+      }
+    }, 180_000);
   }
 
   test('what cannot work is told in words', async () => {
@@ -214,6 +245,15 @@ describe.each([
     },
   );
 });
+
+/** Killed, it comes back with nothing. */
+async function wipe(redis: TestRedis): Promise<void> {
+  await redis.kill();
+  const data = join(redis.spec.dir, 'data');
+  await rm(data, { recursive: true });
+  await mkdir(data);
+  await redis.start();
+}
 
 const nameOf = (status: Status): string =>
   Object.entries(Status).find(([, value]) => value === status)![0];

@@ -13,6 +13,7 @@ import { createMemoryBus } from '../../lib/kafka/memory-bus.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createPresence } from '../../presence/app.ts';
+import type { PresenceStore } from '../../store/presence-store.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -23,9 +24,10 @@ const leases = { leaseTtlMs: 30_000, closeGraceMs: 5000 };
 let disposer: Disposer;
 let bus: MessageBus;
 let client: PresenceServiceClient;
+let store: PresenceStore;
 
 async function serve(withBus: boolean): Promise<void> {
-  const store = disposer.add(createMemoryPresenceStore({ clock, shardCount: 4, ...leases }));
+  store = disposer.add(createMemoryPresenceStore({ clock, shardCount: 4, ...leases }));
   const logger = createLogger('test', 'silent');
   const part = disposer.add(
     createPresence({ clock, logger, store, ...leases, ...(withBus && { bus }) }),
@@ -96,6 +98,72 @@ test('only the users asked for', async () => {
   await change('alice', 1);
   await change('bob', 2);
   await eventually(() => expect(seen(following)).toEqual(['bob 2']));
+});
+
+/** Those a fence was told of, in order of the responses. */
+const fenced = ({ responses }: Following): string[][] =>
+  responses.flatMap(({ fence }) => (fence ? [fence.userIds] : []));
+const fence = (userId: string) => store.fence(store.shardOf(userId), { truncate: false });
+/** One user of each shard. */
+function strangers(): string[] {
+  const users = new Map<number, string>();
+  for (let i = 0; users.size < store.shardCount; i++)
+    users.set(store.shardOf(`user-${i}`), `user-${i}`);
+  return [...users.values()];
+}
+
+test('a fence is told at once, with those whom it concerns', async () => {
+  await serve(true);
+  const [one = '', other = ''] = strangers();
+  const all = follow();
+  const both = follow({ userIds: [one, other] });
+  const single = follow({ userIds: [one] });
+  for (const following of [all, both, single])
+    await eventually(() => expect(following.responses).toHaveLength(1));
+  await fence(other);
+  await eventually(() => expect(fenced(both)).toEqual([[other]]));
+  await eventually(() => expect(fenced(all)).toEqual([[]]));
+  await fence(one);
+  await eventually(() => expect(fenced(both)).toEqual([[other], [one]]));
+  await eventually(() => expect(fenced(single)).toEqual([[one]]));
+  await change(one, 1);
+  await eventually(() => expect(seen(single)).toEqual([`${one} 1`]));
+});
+
+test('a fence while the caller was away is told when the stream begins, until it is handled', async () => {
+  await serve(true);
+  const [one = '', other = ''] = strangers();
+  const first = follow({ userIds: [one] });
+  await eventually(() => expect(first.responses).toHaveLength(1));
+  await change(one, 1);
+  await eventually(() => expect(seen(first)).toHaveLength(1));
+  const { cursor } = first.responses.at(-1)!;
+  first.call.cancel();
+  const witness = follow();
+  await eventually(() => expect(witness.responses).toHaveLength(1));
+  await fence(other);
+  await eventually(() => expect(fenced(witness)).toEqual([[]]));
+  const second = follow({ userIds: [one], cursor });
+  // The first response does not say that it was handled, the fence's does.
+  await eventually(() => expect(fenced(second)).toEqual([[one]]));
+  const [stands, told] = second.responses;
+  expect(stands!.fence).toBeUndefined();
+  expect(stands!.cursor).toBe(cursor);
+  expect(told!.cursor).not.toBe(cursor);
+  const third = follow({ userIds: [one], cursor: told!.cursor });
+  await eventually(() => expect(third.responses).toHaveLength(1));
+  await change(one, 2);
+  await eventually(() => expect(seen(third)).toEqual([`${one} 2`]));
+  expect(fenced(third)).toEqual([]);
+});
+
+test('a cursor from before fences were in it is met with one', async () => {
+  await serve(true);
+  const { responses } = follow();
+  await eventually(() => expect(responses).toHaveLength(1));
+  const [old = ''] = responses[0]!.cursor.split(';');
+  const resumed = follow({ cursor: old });
+  await eventually(() => expect(fenced(resumed)).toEqual([[]]));
 });
 
 test.each([

@@ -353,14 +353,26 @@ export interface WatchPresenceRequest {
   userIds: string[];
 }
 
-/** A change, or only a cursor. */
+/**
+ * Redis may have lost data: changes may be undone, and none may ever tell of it. Look the users up with GetPresence now,
+ * as often as its hold_remaining asks for; what it answers has versions above all that were told before. A fence is
+ * told at once, one from while the caller was away when the stream begins; twice rather than never.
+ */
+export interface Fence {
+  /** Those of the users asked for whom it concerns. Empty when all users are followed: it may concern any of them. */
+  userIds: string[];
+}
+
+/** A change, a fence, or only a cursor. */
 export interface WatchPresenceResponse {
-  /** The change; absent in the first response, which says that the stream stands and where it begins. */
+  /** The change. */
   transition:
     | Transition
     | undefined;
-  /** Keep it once the change is handled: a stream opened with it goes on after this change. */
+  /** Keep it once the change or the fence is handled: a stream opened with it goes on after that. */
   cursor: string;
+  /** The fence. Without it and without a change it is the first response: the stream stands, and begins at the cursor. */
+  fence: Fence | undefined;
 }
 
 /** Whom to explain. */
@@ -2314,8 +2326,81 @@ export const WatchPresenceRequest: MessageFns<WatchPresenceRequest> = {
   },
 };
 
+function createBaseFence(): Fence {
+  return { userIds: [] };
+}
+
+export const Fence: MessageFns<Fence> = {
+  encode(message: Fence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.userIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Fence {
+    return {
+      userIds: globalThis.Array.isArray(object?.userIds)
+        ? object.userIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.user_ids)
+        ? object.user_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Fence): unknown {
+    const obj: any = {};
+    if (message.userIds?.length) {
+      obj.userIds = message.userIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Fence>): Fence {
+    return Fence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Fence>): Fence {
+    const message = createBaseFence();
+    message.userIds = object.userIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseWatchPresenceResponse(): WatchPresenceResponse {
-  return { transition: undefined, cursor: "" };
+  return { transition: undefined, cursor: "", fence: undefined };
 }
 
 export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
@@ -2325,6 +2410,9 @@ export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
     }
     if (message.cursor !== "") {
       writer.uint32(18).string(message.cursor);
+    }
+    if (message.fence !== undefined) {
+      Fence.encode(message.fence, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2358,6 +2446,14 @@ export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
             message.cursor = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fence = Fence.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2374,6 +2470,7 @@ export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
     return {
       transition: isSet(object.transition) ? Transition.fromJSON(object.transition) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      fence: isSet(object.fence) ? Fence.fromJSON(object.fence) : undefined,
     };
   },
 
@@ -2384,6 +2481,9 @@ export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
     }
     if (message.cursor !== "") {
       obj.cursor = message.cursor;
+    }
+    if (message.fence !== undefined) {
+      obj.fence = Fence.toJSON(message.fence);
     }
     return obj;
   },
@@ -2397,6 +2497,7 @@ export const WatchPresenceResponse: MessageFns<WatchPresenceResponse> = {
       ? Transition.fromPartial(object.transition)
       : undefined;
     message.cursor = object.cursor ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? Fence.fromPartial(object.fence) : undefined;
     return message;
   },
 };
@@ -2633,7 +2734,8 @@ export const PresenceServiceService = {
   },
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
    */
   watchPresence: {
@@ -2690,7 +2792,8 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
   announce: handleUnaryCall<AnnounceRequest, AnnounceResponse>;
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
    */
   watchPresence: handleServerStreamingCall<WatchPresenceRequest, WatchPresenceResponse>;
@@ -2796,7 +2899,8 @@ export interface PresenceServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on. For internal services. FAILED_PRECONDITION: this process was not given Kafka.
+   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
    */
   watchPresence(
