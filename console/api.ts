@@ -1,5 +1,7 @@
 /** The gateway's plain HTTP, asked for as whoever came in. */
 
+const REFUSED = 401;
+
 /** Refused, or not answered; the words are the gateway's. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -35,6 +37,14 @@ export async function answerOf(url: string, init: RequestInit = {}): Promise<unk
   const body: unknown = await response.json().catch(() => undefined);
   if (!response.ok) throw new ApiError(response.status, messageIn(body) ?? response.statusText);
   return body;
+}
+
+/** In the gateway's words; undefined: the token is good, or there is nobody to say that it is not. */
+export async function refusalOf(api: Api): Promise<string | undefined> {
+  const problem: unknown = await api
+    .get('/v1/presence', { user_id: 'nobody' })
+    .catch((e: unknown) => e);
+  return problem instanceof ApiError && problem.status === REFUSED ? problem.message : undefined;
 }
 
 function messageIn(body: unknown): string | undefined {

@@ -17,6 +17,8 @@ export function createChanges(): Changes {
       if (words === undefined) return;
       list.prepend(make('p', '', time(atMs, { withDate: false }), words));
       while (list.children.length > KEPT) list.lastElementChild?.remove();
+      // Where it scrolls, by keyboard, too.
+      list.tabIndex = list.scrollHeight > list.clientHeight ? 0 : -1;
     },
     clear: () => list.replaceChildren(),
   };

@@ -37,7 +37,7 @@ async function letIn(token: string): Promise<void> {
   await operator.open(api);
   void notifications.open(api).catch(sayError);
   hideLogin();
-  sessions.open(token);
+  sessions.open(token, api);
   find('choice', HTMLFormElement).querySelector<HTMLInputElement>('input:checked')?.focus();
 }
 

@@ -1,6 +1,7 @@
 /** Whom the user sees: a row each, which stays the same element while they are seen, so that focus and scroll do too. */
 import type { Presence } from '../sdk/index.ts';
 import { find, make, time } from './dom.ts';
+import { createFinder } from './finder.ts';
 import type { Notifications } from './notifications.ts';
 
 interface Row {
@@ -25,6 +26,7 @@ export interface People {
 export function createPeople({ onPulled, onGone, notifications }: PeopleOptions): People {
   const list = find('people', HTMLUListElement);
   const rows = new Map<string, Row>();
+  const finder = createFinder(list);
 
   const drop = (userId: string, { element, button }: Row): void => {
     rows.delete(userId);
@@ -48,6 +50,7 @@ export function createPeople({ onPulled, onGone, notifications }: PeopleOptions)
     }
     find('count', HTMLElement).textContent = countOf(presences);
     find('nobody', HTMLParagraphElement).hidden = presences.size > 0;
+    finder.refresh();
   };
   return { update, clear: () => update(new Map()) };
 }

@@ -36,7 +36,10 @@ export interface PresenceEvents {
 
 /** All its functions can be passed on as they are. */
 export interface PresenceClient {
-  /** Connects, and stays connected. */
+  /**
+   * Connects, and stays connected.
+   * @throws TypeError where there is no WebSocket: in Node before 22, when none was given
+   */
   connect(): void;
   /** Closes the connection. The user is offline after a short grace, so that a page can be loaded anew unseen. */
   close(): void;
@@ -90,6 +93,7 @@ export function createPresenceClient(options: PresenceClientOptions): PresenceCl
   };
   return {
     connect() {
+      settings.socketConstructor();
       activity.start();
       stopWaking ??= settings.wakeUps?.(() => link.wake());
       link.open();

@@ -20,7 +20,7 @@ export interface LinkOptions {
   readonly urls: readonly string[];
   readonly token: TokenProvider;
   readonly device: string | undefined;
-  readonly WebSocket: SocketConstructor;
+  readonly socketConstructor: () => SocketConstructor;
   readonly clock: Clock;
   readonly backoff: Backoff;
   /** How long the token may take, and how long the handshake, ms. */
@@ -187,9 +187,9 @@ export class Link {
   }
 
   #connect(token: string): void {
-    const { WebSocket, device, listener, urls } = this.#options;
+    const { socketConstructor, device, listener, urls } = this.#options;
     const url = urls[this.#turn++ % urls.length] ?? '';
-    const socket = openSocket(WebSocket, { url, token, device });
+    const socket = openSocket(socketConstructor(), { url, token, device });
     listener.onOpening();
     const connection = new Connection({
       ...this.#options,

@@ -39,7 +39,8 @@ export interface Settings {
   readonly urls: readonly string[];
   readonly token: TokenProvider;
   readonly device: string | undefined;
-  readonly WebSocket: SocketConstructor;
+  /** @throws TypeError where there is none */
+  readonly socketConstructor: () => SocketConstructor;
   readonly idleAfterMs: number;
   readonly signs: Signal | undefined;
   readonly wakeUps: Signal | undefined;
@@ -48,26 +49,67 @@ export interface Settings {
   readonly clock: Clock;
 }
 
+/** The gateway refuses a longer one. */
+const MAX_DEVICE_BYTES = 64;
+/** A timer that is set for longer rings at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** @throws TypeError that names what is wrong */
 export function settingsOf(options: PresenceClientOptions): Settings {
-  const { token } = options;
+  const { baseMs = 500, maxMs = 30_000 } = options.backoff ?? {};
   return {
-    urls: [options.url].flat().map(checkedUrl),
-    token: typeof token === 'string' ? () => token : token,
-    device: options.device,
-    WebSocket: options.WebSocket ?? defaultSocketConstructor(),
-    idleAfterMs: options.idleAfterMs ?? 300_000,
+    urls: checkedUrls(options.url),
+    token: tokenProvider(options.token),
+    device: checkedDevice(options.device),
+    socketConstructor: () => options.WebSocket ?? defaultSocketConstructor(),
+    idleAfterMs: checkedMs('idleAfterMs', options.idleAfterMs ?? 300_000),
     signs: options.activity ?? browserActivity(),
     wakeUps: options.wakeUps ?? browserWakeUps(),
-    backoff: { baseMs: 500, maxMs: 30_000, ...options.backoff },
-    openTimeoutMs: options.openTimeoutMs ?? 10_000,
+    backoff: {
+      baseMs: checkedMs('backoff.baseMs', baseMs),
+      maxMs: checkedMs('backoff.maxMs', maxMs),
+    },
+    openTimeoutMs: checkedMs('openTimeoutMs', options.openTimeoutMs ?? 10_000),
     clock: options.clock ?? systemClock,
   };
 }
 
-function checkedUrl(url: string): string {
-  if (/^(ws|http)s?:\/\/./.test(url)) return url;
+/** What a program without types may have passed. */
+function checkedUrls(url: string | readonly string[] | undefined): readonly string[] {
+  const urls = [url].flat();
+  if (urls.length === 0) throw new TypeError('url: the list is empty; give one gateway at least');
+  return urls.map(checkedUrl);
+}
+
+function checkedUrl(url: string | undefined): string {
+  if (url !== undefined && /^(ws|http)s?:/.test(url) && parses(url)) return url;
   throw new TypeError(
     `url: ${JSON.stringify(url)} is none; give one like wss://presence.example.com`,
   );
+}
+
+/** As `URL.canParse`, which browsers before 2024 may not have. */
+function parses(url: string): boolean {
+  try {
+    return new URL(url).host !== '';
+  } catch {
+    return false;
+  }
+}
+
+function tokenProvider(token: string | TokenProvider | undefined): TokenProvider {
+  if (typeof token === 'function') return token;
+  if (typeof token === 'string' && token !== '') return () => token;
+  throw new TypeError('token: there is none; give a string, or a function that returns one');
+}
+
+function checkedDevice(device: string | undefined): string | undefined {
+  if (device === undefined || new TextEncoder().encode(device).length <= MAX_DEVICE_BYTES)
+    return device;
+  throw new TypeError(`device: ${JSON.stringify(device)} is longer than ${MAX_DEVICE_BYTES} bytes`);
+}
+
+function checkedMs(name: string, ms: number): number {
+  if (ms >= 0 && ms <= MAX_TIMER_MS) return ms;
+  throw new TypeError(`${name}: ${ms} is no time in ms; give 0 to ${MAX_TIMER_MS}`);
 }

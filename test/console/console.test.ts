@@ -8,7 +8,7 @@ import { join, startInProcessMesh, type InProcessMesh } from '../gateway/in-proc
 import { CHROMIUM_START_TIMEOUT_MS, startChromium } from '../support/chromium.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/eventually.ts';
-import { consoleDir, visit } from './visit.ts';
+import { consoleDir, row, visit } from './visit.ts';
 
 const SECRET = 'a secret of thirty-two bytes or more';
 let browser: Browser;
@@ -30,7 +30,6 @@ afterEach(async () => {
   await mesh[Symbol.asyncDispose]();
 });
 
-const row = (page: Page, userId: string) => page.locator(`#people [data-user-id="${userId}"]`);
 const radio = (page: Page, name: string) => page.getByRole('radio', { name });
 
 const FOCUSED = `(({ activeElement: it }) =>
@@ -43,6 +42,13 @@ function tokenOf(userId: string, claims: { role?: string }): Promise<string> {
     .setSubject(userId)
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode(SECRET));
+}
+
+/** What axe objects to, as the page is now. */
+async function objectionsOf(page: Page): Promise<object[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+  return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) }));
 }
 
 async function logIn(page: Page, userId: string): Promise<void> {
@@ -114,10 +120,47 @@ describe('a user', () => {
     await page.getByText('live', { exact: true }).waitFor();
     await first[Symbol.asyncDispose]();
     await page.locator('#people.stale').waitFor();
-    expect(await page.getByRole('status').textContent()).toMatch(/^(connecting|waiting)$/);
+    await page.getByText('connection lost, trying again').waitFor();
+    const objections = await objectionsOf(page);
     await eventually(() => mesh.addGateway({ httpPort }));
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('#people:not(.stale)').waitFor();
+    expect(objections).toEqual([]);
+  });
+
+  test('whose token is refused when the connection is made anew comes in with another one', async () => {
+    const httpPort = await freePort();
+    const jwt = (jwtSecret: string) => ({ auth: { mode: 'jwt', jwtSecret } as const });
+    const options = { consoleDir, httpPort, host: '127.0.0.1' };
+    const first = await mesh.addGateway({ ...options, ...jwt(SECRET) });
+    await using visitor = await visit(browser, first);
+    const { page } = visitor;
+    await page.getByLabel('Token').fill(await tokenOf('alice', {}));
+    await page.keyboard.press('Enter');
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(await page.title()).toBe('alice · presence-mesh');
+    await first[Symbol.asyncDispose]();
+    await eventually(() => mesh.addGateway({ ...options, ...jwt(`another: ${SECRET}`) }));
+    await page.getByRole('alert').getByText('not signed by a key').waitFor();
+    await page.locator('#credential:focus').waitFor();
+    expect(await page.title()).toBe('presence-mesh');
+  });
+
+  test('finds one of hundreds, and passes the others by keyboard', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => `friend-${1000 + i}`);
+    await Promise.all(names.map((name) => mesh.befriend('alice', name)));
+    await using visitor = await visit(browser, gateway, '/?user=alice');
+    const { page } = visitor;
+    await page.getByText('0 of 300 here').waitFor();
+    await page.getByLabel('Find by name').fill('128');
+    await page.getByText('11 with “128” in the name').waitFor();
+    using friend = await join(gateway, 'friend-1289');
+    await row(page, friend.userId).getByText('online', { exact: true }).waitFor();
+    expect(await page.locator('#people li:visible').count()).toBe(11);
+    await page.keyboard.press('Tab');
+    await page.getByText('Skip the list').press('Enter');
+    await page.locator('#changes:focus').waitFor();
+    expect(await objectionsOf(page)).toEqual([]);
   });
 });
 
@@ -209,9 +252,27 @@ describe('the page', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('table', { name: 'Live sessions' }).waitFor();
     await page.locator('.bar').first().waitFor();
-    await page.evaluate(axe.source);
-    const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
-    expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+    expect(await objectionsOf(page)).toEqual([]);
+  });
+
+  test.each([
+    ['a narrow phone', { width: 360, height: 740 }],
+    ['a window at 400 %', { width: 320, height: 256 }],
+  ])('fits %s, with the longest names there are', async (_, viewport) => {
+    const [longest, other] = ['x'.repeat(128), 'y'.repeat(128)];
+    await mesh.befriend(longest, other);
+    await using visitor = await visit(browser, gateway, `/?user=${longest}`, { viewport });
+    const { page } = visitor;
+    await row(page, other).waitFor();
+    using friend = await join(gateway, other);
+    await page.getByRole('log').getByText(`${friend.userId} is online`).waitFor();
+    await page.getByLabel('Why is a user shown').fill(longest);
+    await page.keyboard.press('Enter');
+    await page.getByRole('table', { name: 'Live sessions' }).waitFor();
+    const widths = 'const { scrollWidth, clientWidth } = document.documentElement';
+    expect(await page.evaluate(`(() => { ${widths}; return scrollWidth - clientWidth; })()`)).toBe(
+      0,
+    );
   });
 
   test('takes nothing from elsewhere and can be nobody’s frame', async () => {

@@ -17,7 +17,7 @@ import {
 import { CHROMIUM_START_TIMEOUT_MS, startChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPushService, type PushService } from '../support/push-service.ts';
-import { consoleDir, visit, type Visit } from './visit.ts';
+import { consoleDir, row, visit, type Visit } from './visit.ts';
 
 const vapid = generateVapidKeys('mailto:test@example.org');
 let browser: Browser;
@@ -141,7 +141,7 @@ test('there is no button where the gateway has no Web Push', async () => {
   const off = await mesh.addGateway({ consoleDir, vapidPublicKey: undefined });
   await using visitor = await visit(browser, off, '/?user=alice');
   const { page } = visitor;
-  await page.locator('#people [data-user-id="bob"]').waitFor();
+  await row(page, 'bob').waitFor();
   await page.waitForLoadState('networkidle');
   expect(await button(page).isVisible()).toBe(false);
   expect(await page.getByRole('alert').textContent()).toBe('');

@@ -1,13 +1,14 @@
 /** Somebody before the console, in a browser of their own. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { Gateway } from '../../gateway/app.ts';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { packageRoot } from '../support/package-root.ts';
-import { addressOf } from '../gateway/in-process-mesh.ts';
 
 /** As `npm run build` leaves it. */
 export const consoleDir = pathToFileURL(`${join(packageRoot(), 'dist', 'console')}/`);
+
+/** For what the page shows at once on an idle machine. */
+const DEADLINE_MS = 25_000;
 
 export interface Visit extends AsyncDisposable {
   readonly page: Page;
@@ -17,14 +18,18 @@ export interface Visit extends AsyncDisposable {
   readonly sent: readonly string[];
 }
 
+/** The row of somebody whom the page shows. */
+export const row = (page: Page, userId: string): Locator =>
+  page.locator(`#people [data-user-id="${userId}"]`);
+
 export async function visit(
   browser: Browser,
-  gateway: Gateway,
+  gateway: { readonly port: number },
   path = '/',
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(8000);
+  context.setDefaultTimeout(DEADLINE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
@@ -35,6 +40,6 @@ export async function visit(
   page.on('websocket', (socket) => {
     socket.on('framesent', ({ payload }) => sent.push(String(payload)));
   });
-  await page.goto(`http://${addressOf(gateway)}${path}`);
+  await page.goto(`http://127.0.0.1:${gateway.port}${path}`);
   return { page, complaints, sent, [Symbol.asyncDispose]: () => context.close() };
 }

@@ -1,6 +1,6 @@
 /** One connection: what is sent, what is noticed. */
 import { describe, expect, test } from '@jest/globals';
-import type { Clock } from '../../sdk/index.ts';
+import { createPresenceClient, type Clock } from '../../sdk/index.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { settled, startOnline, startRig, wire } from './fake-socket.ts';
 
@@ -25,9 +25,37 @@ describe('connecting', () => {
     );
   });
 
-  test.each([['presence.example'], ['ftp://host'], ['']])('refuses the url %j', (url) => {
-    expect(() => startRig({ url })).toThrow(TypeError);
-    expect(() => startRig({ url })).toThrow(`url: ${JSON.stringify(url)}`);
+  test.each([['presence.example'], ['ftp://host'], ['ws://'], ['ws://host:99999'], ['']])(
+    'refuses the url %j',
+    (url) => {
+      expect(() => startRig({ url })).toThrow(TypeError);
+      expect(() => startRig({ url })).toThrow(`url: ${JSON.stringify(url)}`);
+    },
+  );
+
+  test.each([
+    [{ url: [] }, 'url: the list is empty'],
+    [{ token: '' }, 'token: there is none'],
+    [{ device: 'ä'.repeat(33) }, 'is longer than 64 bytes'],
+    [{ idleAfterMs: -1 }, 'idleAfterMs: -1 is no time in ms'],
+    [{ openTimeoutMs: Number.NaN }, 'openTimeoutMs: NaN is no time in ms'],
+    [{ backoff: { maxMs: Infinity } }, 'backoff.maxMs: Infinity is no time in ms'],
+  ])('refuses %j', (options, words) => {
+    expect(() => startRig(options)).toThrow(TypeError);
+    expect(() => startRig(options)).toThrow(words);
+  });
+
+  test('without a WebSocket says so when it is to connect, not where a page is only drawn', () => {
+    const { WebSocket } = globalThis as { WebSocket?: unknown };
+    Object.assign(globalThis, { WebSocket: undefined });
+    try {
+      const client = createPresenceClient({ url: 'ws://host', token: 'dev:me' });
+      expect(client.getSnapshot().connection.state).toBe('idle');
+      expect(() => client.connect()).toThrow("import { WebSocket } from 'ws'");
+      expect(client.getConnection().state).toBe('idle');
+    } finally {
+      Object.assign(globalThis, { WebSocket });
+    }
   });
 
   test('is online with the snapshot, not before', async () => {

@@ -3,56 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import type { Gateway } from '../../gateway/app.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
-import {
-  createPresenceClient,
-  type PresenceClient,
-  type PresenceClientOptions,
-  type Status,
-} from '../../sdk/index.ts';
 import { addressOf, startInProcessMesh, type InProcessMesh } from '../gateway/in-process-mesh.ts';
 import { openGraph } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded } from '../support/mesh.ts';
-import { createTap, type Tap } from './tap.ts';
-
-interface Person extends Disposable {
-  readonly client: PresenceClient;
-  readonly tap: Tap;
-  /** Every status of everyone that was shown, in order, as `bob ONLINE`. */
-  readonly shown: readonly string[];
-  sees(userId: string, status: Status): Promise<void>;
-  isOnline(): Promise<void>;
-}
-
-function createPerson(userId: string, options: Partial<PresenceClientOptions> = {}): Person {
-  const tap = createTap();
-  const shown: string[] = [];
-  const client = createPresenceClient({
-    url: 'ws://nowhere',
-    token: `dev:${userId}`,
-    WebSocket: tap.WebSocket,
-    backoff: { baseMs: 20, maxMs: 200 },
-    ...options,
-  });
-  client.on('presence', (change) =>
-    shown.push(`${change.userId} ${change.presence?.status ?? 'gone'}`),
-  );
-  client.connect();
-  return {
-    client,
-    tap,
-    shown,
-    sees: async (other, status) => {
-      await eventually(() => expect(client.getPresence(other)?.status).toBe(status));
-    },
-    isOnline: async () => {
-      await eventually(() =>
-        expect(client.getConnection()).toMatchObject({ state: 'online', isStale: false }),
-      );
-    },
-    [Symbol.dispose]: () => client.close(),
-  };
-}
+import { createPerson, type Person } from './person.ts';
 
 test('the embedded mesh: friends see each other come, choose, idle, and log out', async () => {
   await using mesh = await startEmbedded({ MESH_HEARTBEAT_INTERVAL_MS: '300' });
