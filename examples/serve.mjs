@@ -13,7 +13,13 @@ const bundle = await context({
   outdir: PAGE,
   write: false,
 });
-const { port } = await bundle.serve({ host: '127.0.0.1', port: wanted, servedir: PAGE });
-console.log(
-  `http://127.0.0.1:${port}/?user=alice   (another user in another window; Ctrl-C ends it)`,
-);
+try {
+  const { port } = await bundle.serve({ host: '127.0.0.1', port: wanted, servedir: PAGE });
+  console.log(
+    `http://127.0.0.1:${port}/?user=alice   (another user in another window; Ctrl-C ends it)`,
+  );
+} catch (error) {
+  console.error(`PORT=${process.env.PORT ?? wanted}: ${error.message}; another one may do.`);
+  process.exitCode = 1;
+  await bundle.dispose();
+}

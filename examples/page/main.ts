@@ -14,7 +14,13 @@ const friends = element('friends');
 
 login.addEventListener('submit', (event) => {
   event.preventDefault();
-  enter(field('user').value, field('url').value);
+  say('');
+  try {
+    enter(field('user').value, field('url').value);
+  } catch (error) {
+    // Options that cannot be right: here, the address of the gateway.
+    say(error instanceof Error ? error.message : String(error));
+  }
 });
 
 function field(name: string): HTMLInputElement {
@@ -22,10 +28,6 @@ function field(name: string): HTMLInputElement {
 }
 
 function enter(userId: string, url: string): void {
-  login.hidden = true;
-  session.hidden = false;
-  element('me').textContent = userId;
-
   const client = createPresenceClient({
     url,
     // A real one asks its server for a token here: it is called before every connection.
@@ -43,8 +45,9 @@ function enter(userId: string, url: string): void {
   client.on('error', ({ code, message }) => say(`${code}: ${message}`));
   client.on('closed', ({ code, reason }) => {
     // 4001: the token has expired. The provider gives another one.
-    if (code === 4001) client.connect();
-    else say(`Closed: ${reason} (${code})`);
+    if (code === 4001) return client.connect();
+    show(login);
+    say(`Closed: ${reason} (${code})`);
   });
 
   choice.onchange = () => {
@@ -52,7 +55,13 @@ function enter(userId: string, url: string): void {
     else client.clearStatus();
   };
   element('logout').onclick = () => client.logout();
+  element('me').textContent = userId;
+  show(session);
   client.connect();
+}
+
+function show(part: HTMLElement): void {
+  for (const one of [login, session]) one.hidden = one !== part;
 }
 
 const byName = (a: Presence, b: Presence): number => a.userId.localeCompare(b.userId);

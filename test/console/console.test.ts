@@ -146,17 +146,16 @@ describe('a user', () => {
     expect(await page.title()).toBe('presence-mesh');
   });
 
-  test('finds one of hundreds, and passes the others by keyboard', async () => {
-    const names = Array.from({ length: 300 }, (_, i) => `friend-${1000 + i}`);
-    await Promise.all(names.map((name) => mesh.befriend('alice', name)));
+  test('finds one of many, and passes the others by keyboard', async () => {
+    for (let i = 0; i < 60; i++) await mesh.befriend('alice', `friend-${1000 + i}`);
     await using visitor = await visit(browser, gateway, '/?user=alice');
     const { page } = visitor;
-    await page.getByText('0 of 300 here').waitFor();
-    await page.getByLabel('Find by name').fill('128');
-    await page.getByText('11 with “128” in the name').waitFor();
-    using friend = await join(gateway, 'friend-1289');
+    await page.getByText('0 of 60 here').waitFor();
+    await page.getByLabel('Find by name').fill('105');
+    await page.getByText('10 with “105” in the name').waitFor();
+    using friend = await join(gateway, 'friend-1059');
     await row(page, friend.userId).getByText('online', { exact: true }).waitFor();
-    expect(await page.locator('#people li:visible').count()).toBe(11);
+    expect(await page.locator('#people li:visible').count()).toBe(10);
     await page.keyboard.press('Tab');
     await page.getByText('Skip the list').press('Enter');
     await page.locator('#changes:focus').waitFor();

@@ -22,7 +22,7 @@ function find<T extends Element>(selector: string, type: new () => T): T {
 
 const textOf = (id: string): string => find(`#${id}`, window.HTMLElement).textContent;
 
-test('friends appear, a choice is made, and it ends with a log-out', async () => {
+test('friends appear, a choice is made, and it ends with a log-out; a wrong address is told', async () => {
   await using mesh = await startInProcessMesh();
   const gateway = await mesh.addGateway();
   await mesh.befriend('alice', 'bob');
@@ -43,4 +43,10 @@ test('friends appear, a choice is made, and it ends with a log-out', async () =>
   find('#logout', window.HTMLElement).click();
   await bob.sees('alice', 'STATUS_OFFLINE');
   await eventually(() => expect(textOf('problem')).toBe('Closed: logged out (1000)'));
+  const login = find('#login', window.HTMLFormElement);
+  expect(login.hidden).toBe(false);
+  find('[name=url]', window.HTMLInputElement).value = 'nowhere';
+  login.requestSubmit();
+  expect(textOf('problem')).toContain('give one like wss://presence.example.com');
+  expect(login.hidden).toBe(false);
 });
