@@ -9,6 +9,8 @@ import { createOperator } from './operator.ts';
 import { createSessions } from './session.ts';
 
 const LOGGED_OUT = 1000;
+/** Whoever waits for longer wonders whether anything happens. */
+const SLOW_MS = 2000;
 
 const operator = createOperator(clock);
 const notifications = createNotifications({ clock, onProblem: say });
@@ -28,7 +30,9 @@ async function enter(token: string): Promise<void> {
   if (isEntering) return;
   isEntering = true;
   say('');
-  await letIn(token).catch(sayError);
+  const slow = clock.after(SLOW_MS, () => say('The gateway has not answered yet.'));
+  await letIn(token).then(() => say(''), sayError);
+  slow.cancel();
   isEntering = false;
 }
 

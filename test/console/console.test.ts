@@ -146,6 +146,23 @@ describe('a user', () => {
     expect(await page.title()).toBe('presence-mesh');
   });
 
+  test('is told that the gateway takes its time, and is in when it answers', async () => {
+    await using visitor = await visit(browser, gateway);
+    const { page } = visitor;
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/v1/operator/gateways*', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole('textbox', { name: 'User', exact: true }).fill('alice');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('has not answered yet').waitFor();
+    answer();
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(await page.getByRole('alert').textContent()).toBe('');
+  });
+
   test('finds one of many, and passes the others by keyboard', async () => {
     for (let i = 0; i < 60; i++) await mesh.befriend('alice', `friend-${1000 + i}`);
     await using visitor = await visit(browser, gateway, '/?user=alice');

@@ -1,7 +1,7 @@
 /** The hooks, drawn by React into a document without a browser. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Window, type HTMLElement } from 'happy-dom';
-import { act, createElement, type ReactNode } from 'react';
+import { act, createElement, StrictMode, type ReactNode } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import type { PresenceClient } from '../../sdk/index.ts';
 import { PresenceProvider, useConnection, usePresence, usePresences } from '../../sdk/react.ts';
@@ -81,6 +81,16 @@ test('components show what changes, and only those are drawn again', async () =>
   expect(shown()).toEqual(['BUSY', '2 seen', 'stale', 'not seen']);
   act(() => root.unmount());
   expect(client.getConnection().state).toBe('closed');
+});
+
+test('in strict mode, where React mounts everything twice, there is one connection, and it stays', async () => {
+  const { client, socket } = startRig();
+  const bob = createElement(Friend, { userId: 'bob' });
+  await draw(createElement(StrictMode, null, screen(client, bob)));
+  const only = await socket(1);
+  act(() => only.serves(wire('bob', 1)));
+  expect(shown()).toEqual(['ONLINE']);
+  expect(client.getConnection()).toMatchObject({ state: 'online', isStale: false });
 });
 
 test('a celebrity is watched while on screen', async () => {
