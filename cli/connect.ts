@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { systemClock as clock } from '../lib/clock.ts';
-import { requireIdentifier } from '../lib/identifiers.ts';
+import { ConfigError } from '../lib/config.ts';
+import { requireUser } from './user-argument.ts';
 
 interface Presence {
   readonly userId: string;
@@ -39,8 +40,17 @@ export function connectCommand(): Command {
     .option('--url <url>', 'the gateway', 'ws://127.0.0.1:8080')
     .option('--token <token>', 'what `mesh token` prints; default dev:USER')
     .action((user: string, { url, token }: { url: string; token?: string }) =>
-      connect(url, token ?? `dev:${requireIdentifier('USER', user)}`),
+      connect(gatewayOf(url), token ?? `dev:${requireUser('USER', user)}`),
     );
+}
+
+/** Without the slash that a copied address may end with. */
+function gatewayOf(url: string): string {
+  const isOne = URL.canParse(url) && /^(wss?|https?):$/.test(new URL(url).protocol);
+  if (isOne) return url.replace(/\/+$/, '');
+  throw new ConfigError([
+    `--url: ${JSON.stringify(url)} is no gateway; give ws://HOST:PORT or wss://HOST`,
+  ]);
 }
 
 /** Resolves when the connection has ended. */
@@ -68,7 +78,7 @@ function connect(url: string, token: string): Promise<void> {
         socket.terminate();
       });
     });
-    socket.on('error', (error) => reject(new Error(`${url}: ${error.message}`)));
+    socket.on('error', (error) => reject(new Error(`${url}: ${error.message}${hintFor(error)}`)));
     socket.on('close', (code, reason) => {
       beating.cancel();
       keyboard.close();
@@ -76,6 +86,11 @@ function connect(url: string, token: string): Promise<void> {
       resolve();
     });
   });
+}
+
+function hintFor(error: NodeJS.ErrnoException): string {
+  const isNobodyThere = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND';
+  return isNobodyThere ? '. Start one with npm start, or name another with --url.' : '';
 }
 
 /** The gateway's words; of another server all it said. */

@@ -1,9 +1,10 @@
 /** Files of edges: a line is `a<TAB>b` for two friends, or `a<TAB>b<TAB>follows` for a follower and whom they follow. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Relation, type Edge } from '../gen/graph/v1/graph_service.ts';
 import { edgeProblem } from '../graph/edge-problem.ts';
+import { messageOf } from '../lib/errors.ts';
 
 /** So many wrong lines are named before the rest is only counted. */
 const MAX_NAMED = 10;
@@ -54,12 +55,30 @@ async function linesOf(path: string): Promise<AsyncIterable<string>> {
   return createInterface({ input: createReadStream(path, { start }), crlfDelay: Infinity });
 }
 
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there',
+  ENOTDIR: 'is not there',
+  EACCES: 'may not be read by you',
+  EPERM: 'may not be read by you',
+};
+
+async function openEdges(path: string): Promise<FileHandle> {
+  const file = await open(path).catch((error: unknown) => {
+    const known = PROBLEMS[(error as NodeJS.ErrnoException).code ?? ''];
+    const problem = known === undefined ? `: ${messageOf(error)}` : ` ${known}`;
+    throw new EdgeFileError(`${path || 'a file without a name'}${problem}`, { cause: error });
+  });
+  if (!(await file.stat()).isDirectory()) return file;
+  await file.close();
+  throw new EdgeFileError(`${path} is a directory; give a file of edges`);
+}
+
 const UTF_8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const UTF_16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 
 /** Behind the byte order mark that some editors put before UTF-8. */
 async function startOf(path: string): Promise<number> {
-  await using file = await open(path);
+  await using file = await openEdges(path);
   const { buffer, bytesRead } = await file.read(Buffer.alloc(3), 0, 3, 0);
   const head = buffer.subarray(0, bytesRead);
   if (UTF_16_MARKS.some((mark) => head.subarray(0, 2).equals(mark))) {

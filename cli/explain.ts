@@ -6,8 +6,10 @@ import { Cause } from '../gen/presence/v1/transition.ts';
 import { ExplainPresenceResponse } from '../gen/presence/v1/presence_service.ts';
 import { durationMs } from '../lib/durations.ts';
 import type { Environment } from '../lib/config.ts';
+import { hinting } from './hints.ts';
 import { nameOf } from './names.ts';
 import { presencePool } from './presence-client.ts';
+import { requireUser } from './user-argument.ts';
 
 export function explainCommand(env: Environment): Command {
   return new Command('explain')
@@ -15,8 +17,12 @@ export function explainCommand(env: Environment): Command {
     .argument('<user>', 'user id')
     .option('--json', 'the whole answer, as JSON')
     .action(async (user: string, { json }: { json?: boolean }) => {
+      const userId = requireUser('USER', user);
       using presence = presencePool(env);
-      const response = await presence.unary((client) => client.explainPresence, { userId: user });
+      const response = await hinting(
+        'MESH_PRESENCE_ADDRS',
+        presence.unary((client) => client.explainPresence, { userId }),
+      );
       const { explanation } = response;
       if (!explanation) throw new Error('presence answered without an explanation');
       process.stdout.write(json ? toJson(response) : toText(explanation));

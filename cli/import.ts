@@ -9,14 +9,18 @@ import {
 } from '../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { hostPorts, readSettings } from '../lib/config.ts';
+import { RpcError } from '../lib/errors.ts';
 import { CHANNEL_OPTIONS } from '../lib/grpc/client.ts';
 import { checkEdgeFile, edgesOf } from './edge-file.ts';
+import { hinting } from './hints.ts';
 import { createProgress, type Progress } from './import-progress.ts';
 import { knownNames } from './settings.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 const EDGES_A_MESSAGE = 10_000;
 const CONNECT_TIMEOUT_MS = 2000;
+/** As a shell says it of SIGINT. */
+const EXIT_INTERRUPTED = 130;
 
 export function importCommand(): Command {
   return new Command('import')
@@ -29,9 +33,18 @@ export function importCommand(): Command {
         knownNames,
       );
       const addresses = settings.MESH_GRAPH_ADDRS ?? [DEFAULT_ADDRESS];
+      process.once('SIGINT', interrupted);
       const summary = await importFile(file, addresses, createProgress(process.stderr));
       process.stdout.write(`${summary}\n`);
     });
+}
+
+/** What has arrived is stored in batches. */
+function interrupted(): never {
+  process.stderr.write(
+    '\ninterrupted: some edges may be in; import the file again, twice is once\n',
+  );
+  process.exit(EXIT_INTERRUPTED);
 }
 
 /** Returns what was done, in one line. */
@@ -44,7 +57,7 @@ export async function importFile(
   const client = await connect(addresses);
   try {
     const startedAt = clock.monotonic();
-    const imported = await send(client, file, total, progress);
+    const imported = await hinting('MESH_GRAPH_ADDRS', send(client, file, total, progress));
     const seconds = (clock.monotonic() - startedAt) / 1000;
     return summaryOf(imported, seconds);
   } finally {
@@ -109,7 +122,7 @@ interface OpenStream {
 function openStream(client: GraphServiceClient): OpenStream {
   const answered = deferred<ImportEdgesResponse>();
   const call = client.importEdges((error: ServiceError | null, response) => {
-    if (error) answered.reject(new Error(error.details, { cause: error }));
+    if (error) answered.reject(new RpcError(error.code, error.details, { cause: error }));
     else answered.resolve(response);
   });
   return { call, answer: answered.promise };

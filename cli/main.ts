@@ -38,6 +38,11 @@ function exitWithUsage(command: Command): void {
   command.commands.forEach(exitWithUsage);
 }
 
+// Who reads has seen enough: `mesh tail | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,29 +4,37 @@ import { Status } from '../gen/presence/v1/presence.ts';
 import { WatchPresenceResponse, type Fence } from '../gen/presence/v1/presence_service.ts';
 import { Cause, type Transition } from '../gen/presence/v1/transition.ts';
 import type { Environment } from '../lib/config.ts';
+import { hinting } from './hints.ts';
 import { nameOf } from './names.ts';
 import { presencePool } from './presence-client.ts';
+import { requireUser } from './user-argument.ts';
 
 interface TailOptions {
-  readonly user: readonly string[];
-  readonly cursor: string;
+  readonly user?: readonly string[];
+  readonly cursor?: string;
   readonly json?: boolean;
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): string[] => [
+  ...before,
+  requireUser('--user', value),
+];
 
 export function tailCommand(env: Environment): Command {
   return new Command('tail')
     .description(
       'follow changes of status, and possible losses of data, one a line; resumable with --cursor',
     )
-    .option('--user <id>', 'only this user; may be given again', collect, [])
-    .option('--cursor <cursor>', 'go on after the response that carried it', '')
+    .option('--user <id>', 'only this user; may be given again', collect)
+    .option('--cursor <cursor>', 'go on after the response that carried it')
     .option('--json', 'one JSON object a line, with its cursor')
-    .action((options: TailOptions) => tail(env, options));
+    .action((options: TailOptions) => hinting('MESH_PRESENCE_ADDRS', tail(env, options)));
 }
 
-async function tail(env: Environment, { user, cursor, json }: TailOptions): Promise<void> {
+async function tail(
+  env: Environment,
+  { user = [], cursor = '', json }: TailOptions,
+): Promise<void> {
   using presence = presencePool(env);
   const request = { userIds: [...user], cursor };
   const responses = presence.stream((client) => client.watchPresence, request, {

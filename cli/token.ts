@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { SignJWT } from 'jose';
 import { gatewaySettings } from '../gateway/config.ts';
 import { readSettings, type Environment } from '../lib/config.ts';
-import { requireIdentifier } from '../lib/identifiers.ts';
 import { knownNames } from './settings.ts';
+import { requireUser } from './user-argument.ts';
 
 const LIFETIME = '12h';
 
@@ -14,7 +14,7 @@ export function tokenCommand(env: Environment): Command {
     .argument('<user>', 'user id')
     .option('--operator', 'may ask what others must not see, as every dev token may')
     .action(async (user: string, { operator }: { operator?: boolean }) => {
-      const userId = requireIdentifier('USER', user);
+      const userId = requireUser('USER', user);
       const claims = operator ? { role: 'operator' } : {};
       const { MESH_JWT_SECRET } = gatewaySettings;
       const { MESH_JWT_SECRET: secret } = readSettings({ MESH_JWT_SECRET }, env, knownNames);

@@ -44,8 +44,11 @@ export function stackCommand(): Command {
   stack
     .command('down')
     .description('stops them and waits until they are gone')
+    .argument('[names...]', `of ${NAMES}; default: all`)
     .option('--wipe', 'removes their data as well')
-    .action(async ({ wipe = false }: { wipe?: boolean }) => down(inUse(), context, wipe));
+    .action((names: string[], { wipe = false }: { wipe?: boolean }) =>
+      down(names.length === 0 ? inUse() : serversNamed(names), context, wipe),
+    );
   stack
     .command('status')
     .description('tells of each server whether it serves, and if not, why; exits 1 if one does not')

@@ -1,5 +1,6 @@
 /** The servers of `npm run stack`, on their usual ports of this machine. */
 import { join } from 'node:path';
+import { ConfigError } from '../../lib/config.ts';
 import { stackDir } from './cache.ts';
 import { dgraphServer, installDgraph } from './dgraph.ts';
 import { installKafka, kafkaServer } from './kafka.ts';
@@ -48,13 +49,26 @@ export function tracesServer(): StackServer {
 
 /** Those named; without names, what the mesh needs. */
 export function serversNamed(names: readonly string[]): readonly StackServer[] {
-  return names.length === 0 ? stackServers() : names.map(serverNamed);
+  if (names.length === 0) return stackServers();
+  requireKnown(names);
+  return [...new Set(names)].map(serverNamed);
 }
 
 export function serverNamed(name: string): StackServer {
-  const servers = [...stackServers(), tracesServer()];
-  const server = servers.find(({ spec }) => spec.name === name);
-  if (server) return server;
-  const names = servers.map(({ spec }) => spec.name).join(', ');
-  throw new Error(`${JSON.stringify(name)} is no server of the stack; there are ${names}`);
+  requireKnown([name]);
+  return allServers().find(({ spec }) => spec.name === name) as StackServer;
+}
+
+const allServers = (): readonly StackServer[] => [...stackServers(), tracesServer()];
+
+/** @throws ConfigError with every name that is unknown, and those that are not */
+function requireKnown(names: readonly string[]): void {
+  const known = allServers().map(({ spec }) => spec.name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new ConfigError(
+    unknown.map(
+      (name) => `${JSON.stringify(name)} is no server of the stack; there are ${known.join(', ')}`,
+    ),
+  );
 }

@@ -79,7 +79,9 @@ async function bringUp({ spec, install }: StackServer, context: RunContext): Pro
       context.say(`${name}: runs already on ${address}`);
       return;
     }
-    throw new Error(`${name}: runs but does not serve: ${problem}\n  npm run stack -- down`);
+    throw new Error(
+      `${name}: runs but does not serve: ${problem}\n  npm run stack -- down ${name}`,
+    );
   }
   const server = await install(context);
   await server.prepare();

@@ -7,7 +7,7 @@ import {
   type handleUnaryCall,
   type Metadata,
 } from '@grpc/grpc-js';
-import { toStatus } from '../errors.ts';
+import { RpcError, toStatus } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 
 export interface CallContext {
@@ -93,9 +93,13 @@ export function clientStream<Request, Response>(
       try {
         callback(null, await handle(call as AsyncIterable<Request>, contextOf(call)));
       } catch (error) {
-        callback(failureOf(error, logger));
+        // That the caller is gone is told as a stream that broke.
+        callback(failureOf(call.cancelled ? cancelled(error) : error, logger));
       }
     };
     void answer();
   };
 }
+
+const cancelled = (cause: unknown): RpcError =>
+  new RpcError(status.CANCELLED, 'The call was cancelled.', { cause });
