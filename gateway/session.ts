@@ -272,7 +272,12 @@ export class Session implements LeaseOwner {
       return this.#registration(beatAtMs, nowMs);
     }, received);
     this.#registering = reply.catch(() => undefined);
-    this.#registered(await reply, beatAtMs);
+    try {
+      this.#registered(await reply, beatAtMs);
+    } catch (error) {
+      if (!isTooMany(error)) throw error;
+      this.abandon(CLOSE.tooManyConnections);
+    }
   }
 
   /** Nobody can be expected to send heartbeats before the welcome that says how often. */
@@ -349,6 +354,10 @@ export class Session implements LeaseOwner {
     const { clock, heartbeats } = this.#context;
     return clock.monotonic() - this.lease.beatAtMs > heartbeats.leaseTtlMs;
   }
+}
+
+function isTooMany(error: unknown): boolean {
+  return error instanceof RpcError && error.code === rpcStatus.RESOURCE_EXHAUSTED;
 }
 
 function codeOf(error: unknown): ErrorCode {

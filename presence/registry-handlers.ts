@@ -1,4 +1,5 @@
 /** ConnectionRegistryService: generated types to store and back. */
+import { status } from '@grpc/grpc-js';
 import {
   CloseReason,
   type CloseSessionRequest,
@@ -17,15 +18,17 @@ import {
   type Shard,
 } from '../gen/registry/v1/registry_service.ts';
 import { toDuration } from '../lib/durations.ts';
-import { invalidArgument } from '../lib/errors.ts';
+import { invalidArgument, RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type {
   Change,
+  ChangeReply,
   PresenceStore,
   SessionRecord,
   ShardInspection,
 } from '../store/presence-store.ts';
+import { TooManySessionsError } from '../store/too-many-sessions.ts';
 import { MAX_BATCH } from './limits.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
@@ -51,7 +54,7 @@ export async function registerSession(
   context: CallContext,
 ): Promise<RegisterSessionResponse> {
   const { store } = registry;
-  const reply = await settle(store, context, (origin) => openChange(request, origin));
+  const reply = await opened(settle(store, context, (origin) => openChange(request, origin)));
   return {
     presence: toPresence(reply.settled),
     chosen: toChosen(reply.chosen),
@@ -61,6 +64,15 @@ export async function registerSession(
     holdRemaining: toDuration(reply.holdMs),
     leaseTtl: toDuration(registry.leaseTtlMs),
   };
+}
+
+async function opened(reply: Promise<ChangeReply>): Promise<ChangeReply> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (!(error instanceof TooManySessionsError)) throw error;
+    throw new RpcError(status.RESOURCE_EXHAUSTED, `user_id: ${error.message}`, { cause: error });
+  }
 }
 
 function openChange(request: RegisterSessionRequest, origin: Origin): Change {

@@ -2,7 +2,8 @@
 import type { Cause, Change } from './presence-store.ts';
 import { isAlive } from './memory-user.ts';
 import type { Moment, Session, UserState } from './memory-user.ts';
-import { clampAge } from './timing.ts';
+import { clampAge, MAX_SESSIONS } from './timing.ts';
+import { TooManySessionsError } from './too-many-sessions.ts';
 
 type Of<Kind extends Change['kind']> = Extract<Change, { kind: Kind }>;
 
@@ -41,6 +42,7 @@ export function apply(user: UserState, change: Change, at: Moment): void {
 
 function open(user: UserState, change: Of<'open'>, at: Moment): void {
   const { sessionId, gatewayId, device, activity, epoch, trace } = change;
+  if (!user.sessions.has(sessionId)) makeRoom(user, at);
   const beatMs = at.nowMs - clampAge(change.ageMs);
   const deadlineMs = beatMs + at.leaseTtlMs;
   const session: Session = {
@@ -53,6 +55,26 @@ function open(user: UserState, change: Of<'open'>, at: Moment): void {
   if (chosenAtMs <= user.chosenAtMs) return;
   user.chosen = change.choice.chosen;
   user.chosenAtMs = chosenAtMs;
+}
+
+/**
+ * For one more session, those that close anyway go first, the earliest deadline before the others. The dead, which
+ * settling drops, do not count.
+ */
+function makeRoom(user: UserState, at: Moment): void {
+  const live = [...user.sessions].filter(([, session]) => isAlive(session, at));
+  const surplus = live.length + 1 - MAX_SESSIONS;
+  if (surplus <= 0) return;
+  const spare = live.filter(([, { closing, deadlineMs }]) => closing || deadlineMs < at.nowMs);
+  if (surplus > spare.length) throw new TooManySessionsError(user.userId);
+  for (const [sessionId, { beatMs }] of spare.sort(byDeadline).slice(0, surplus)) {
+    user.lastBeatMs = Math.max(user.lastBeatMs, beatMs);
+    user.sessions.delete(sessionId);
+  }
+}
+
+function byDeadline([a, { deadlineMs }]: [string, Session], [b, other]: [string, Session]): number {
+  return deadlineMs - other.deadlineMs || (a < b ? -1 : 1);
 }
 
 /** An epoch that is not above the session's own is a change that was overtaken. */

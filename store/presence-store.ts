@@ -64,7 +64,10 @@ export type Change = {
   readonly causeAgeMs?: number;
 } & (
   | {
-      /** Creates or replaces a session; its lease runs from `ageMs` ago. */
+      /**
+       * Creates or replaces a session; its lease runs from `ageMs` ago. A user has at most 64 live ones: to make room
+       * for a new one, those that are closing go first, and without any it is refused with a TooManySessionsError.
+       */
       readonly kind: 'open';
       readonly sessionId: string;
       readonly gatewayId: string;

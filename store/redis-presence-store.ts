@@ -17,6 +17,7 @@ import { readScripts } from './redis-scripts.ts';
 import { checkRedisSettings } from './redis-settings.ts';
 import { shardOf } from './shards.ts';
 import { timing } from './timing.ts';
+import { TooManySessionsError } from './too-many-sessions.ts';
 
 export interface RedisPresenceStoreOptions {
   /** `redis://` or `rediss://`; several are servers of one Redis Cluster. */
@@ -67,7 +68,9 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
     change: async (change) => {
       checkChange(change);
       const call = changeCall(keysFor(change.userId), leaseTtlMs, change);
-      return replies.changeReplyOf(change.userId, await run(scripts.change, call));
+      const raw = await run(scripts.change, call);
+      if (raw === 'FULL') throw new TooManySessionsError(change.userId);
+      return replies.changeReplyOf(change.userId, raw);
     },
     sweep: async (request) => {
       const call = sweepCall(keysAt(request.shard), leaseTtlMs, request);

@@ -2,7 +2,7 @@
 import { readScript, type Script } from '../lib/redis/scripts.ts';
 import type { AskOutcome } from './notification-store.ts';
 import type { ChosenStatus, VisibleStatus } from './status.ts';
-import { LOG_LENGTH, LOOK_THROUGH, timing } from './timing.ts';
+import { LOG_LENGTH, LOOK_THROUGH, MAX_SESSIONS, timing } from './timing.ts';
 
 export type ShardRaw = [floor: number, holdMs: number];
 export type StreamEntryRaw = [id: string, fields: string[]];
@@ -60,12 +60,13 @@ export function readScripts(holdMs: number) {
     FORGET_MS: timing.forgetMs,
     LOG_LENGTH,
     LOOK_THROUGH,
+    MAX_SESSIONS,
   };
   const read = <Reply>(name: string, ...preludes: string[]): Script<Reply> =>
     readScript<Reply>(directory, name, { preludes, constants });
   return {
     beat: read<BeatRaw>('beat', 'common'),
-    change: read<ChangeRaw>('change', 'common', 'user'),
+    change: read<ChangeRaw | 'FULL'>('change', 'common', 'user'),
     sweep: read<SweepRaw>('sweep', 'common'),
     look: read<null>('look', 'common', 'user'),
     lookup: read<LookupRaw>('lookup', 'common'),

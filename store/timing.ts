@@ -17,6 +17,12 @@ export const timing = {
 /** Up to so many entries of an outbox are looked through for those of one user. */
 export const LOOK_THROUGH = 128;
 
+/**
+ * Live sessions of a user: every change reads them all, and so does whoever is due. At this size a user's hash is also
+ * still the compact kind, which keeps the order of its fields.
+ */
+export const MAX_SESSIONS = 64;
+
 /** How many transitions of a user are remembered. */
 export const LOG_LENGTH = 8;
 

@@ -1,7 +1,8 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
 -- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS or '')
--- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1)
+-- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1);
+--          or FULL: the user has too many sessions for one more, and nothing was written
 -- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
 --         bell then and when the user is the next to be looked at
 
@@ -24,12 +25,13 @@ local function is_later(a, b)
   return a > b
 end
 
--- Each returns the cause of a transition that it brings about.
+-- Each returns the cause of a transition that it brings about, or nil if it was refused.
 local apply = {}
 
 function apply.open()
   local session = find_session(user, session_id)
   if not session then
+    if not make_room(shard, user) then return nil end
     session = { id = session_id }
     user.sessions[#user.sessions + 1] = session
   end
@@ -60,7 +62,7 @@ end
 function apply.close()
   local session = find_session(user, session_id)
   if session and grace <= 0 then
-    drop_session(user, session)
+    drop_sessions(user, { [session] = true })
   elseif session then
     session.closing, session.deadline = true, math.min(session.deadline, shard.now + grace)
     put_session(user, session)
@@ -90,7 +92,9 @@ local function announce(origin)
   end
 end
 
-local origin = { cause = apply[kind](), trace = trace, at = shard.now - cause_age }
+local cause = apply[kind]()
+if not cause then return 'FULL' end
+local origin = { cause = cause, trace = trace, at = shard.now - cause_age }
 local sum = settle(shard, user, ttl, origin)
 if kind == 'announce' then announce(origin) end
 if save(shard, keys, user, sum) then ring(KEYS[4]) end

@@ -69,12 +69,43 @@ local function see_beat(user, beat)
   user.beat = math.max(user.beat, beat)
 end
 
-local function drop_session(user, session)
-  see_beat(user, session.beat)
-  user.drops[#user.drops + 1] = 's:' .. session.id
-  for i, other in ipairs(user.sessions) do
-    if other == session then return table.remove(user.sessions, i) end
+-- `gone` is a set of sessions.
+local function drop_sessions(user, gone)
+  local left = {}
+  for _, session in ipairs(user.sessions) do
+    if gone[session] then
+      see_beat(user, session.beat)
+      user.drops[#user.drops + 1] = 's:' .. session.id
+    else
+      left[#left + 1] = session
+    end
   end
+  user.sessions = left
+end
+
+local function by_deadline(a, b)
+  if a.deadline ~= b.deadline then return a.deadline < b.deadline end
+  return a.id < b.id
+end
+
+-- Makes room for one more session, for which those that close anyway go first, the earliest deadline before the others.
+-- Returns false when there are not enough of them. The dead, which settling drops, do not count.
+local function make_room(shard, user)
+  if #user.sessions < MAX_SESSIONS then return true end
+  local live, spare = 0, {}
+  for _, session in ipairs(user.sessions) do
+    if is_alive(shard, session.deadline) then
+      live = live + 1
+      if session.closing or session.deadline < shard.now then spare[#spare + 1] = session end
+    end
+  end
+  local surplus = live + 1 - MAX_SESSIONS
+  if surplus > #spare then return false end
+  table.sort(spare, by_deadline)
+  local gone = {}
+  for i = 1, surplus do gone[spare[i]] = true end
+  drop_sessions(user, gone)
+  return true
 end
 
 -- No lease reaches that far: the clock stepped back since, and the session would outlive its heartbeats.
@@ -94,12 +125,12 @@ local function drop_dead(shard, user, ttl)
   for _, session in ipairs(user.sessions) do
     mend_stale_deadline(shard, user, session, ttl)
     see_beat(user, session.beat)
-    if not is_alive(shard, session.deadline) then dead[#dead + 1] = session end
+    if not is_alive(shard, session.deadline) then
+      dead[session] = true
+      if not last or session.deadline > last.deadline then last = session end
+    end
   end
-  for _, session in ipairs(dead) do
-    drop_session(user, session)
-    if not last or session.deadline > last.deadline then last = session end
-  end
+  if last then drop_sessions(user, dead) end
   return last
 end
 

@@ -15,11 +15,13 @@ import {
 } from '../support/presence-store.ts';
 import { announcementConformance } from './presence-store-announcements.ts';
 import { endingSessionsConformance } from './presence-store-endings.ts';
+import { sessionLimitConformance } from './presence-store-limits.ts';
 import { HOLD_MS, TRACE, useStore, type OpenStore } from './store-under-test.ts';
 
 export function presenceStoreConformance(openStore: OpenStore): void {
   announcementConformance(openStore);
   endingSessionsConformance(openStore);
+  sessionLimitConformance(openStore);
 
   describe('sessions that live', () => {
     const store = useStore(openStore, { leaseTtlMs: 60_000, shardCount: 4, holdMs: HOLD_MS });

@@ -9,6 +9,7 @@ import { systemClock as clock } from '../../lib/clock.ts';
 import { ConfigError } from '../../lib/config.ts';
 import { open } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { open as openSession } from '../support/presence-store.ts';
 import {
   addressOf,
   join,
@@ -172,6 +173,18 @@ describe('the door', () => {
     using last = open(addressOf(gateway), 'many');
     expect(await last.whenClosed()).toBe(4004);
     for (const client of clients) client[Symbol.dispose]();
+  });
+
+  test('more sessions of a user than go, on whatever gateways, are one that is closed with 4004', async () => {
+    const elsewhere = Array.from({ length: 64 }, (_, n) =>
+      mesh.store.change(
+        openSession('busy', { sessionId: `elsewhere-${n}`, gatewayId: 'elsewhere' }),
+      ),
+    );
+    await Promise.all(elsewhere);
+    using one = open(addressOf(gateway), 'busy');
+    expect(await one.whenClosed()).toBe(4004);
+    expect((await mesh.store.inspect('busy')).sessions).toHaveLength(64);
   });
 
   test('dev tokens are refused on anything but loopback', async () => {

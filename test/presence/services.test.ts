@@ -160,6 +160,22 @@ describe('a session', () => {
   });
 });
 
+test('more sessions than go are refused, until one of them is closing', async () => {
+  const ids = Array.from({ length: 64 }, (_, n) => `session-${n}`);
+  await Promise.all(ids.map((sessionId) => register({ sessionId })));
+  const refused = await refusal(register({ sessionId: 'more' }));
+  expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
+  expect(refused.message).toContain('user_id: alice has 64 live sessions');
+  await registry.unary((client) => client.closeSession, {
+    ...{ userId: 'alice', sessionId: 'session-7' },
+    reason: CloseReason.CLOSE_REASON_DISCONNECTED,
+  });
+  await register({ sessionId: 'more' });
+  const { sessions } = await registry.unary((client) => client.listSessions, { userId: 'alice' });
+  expect(sessions).toHaveLength(64);
+  expect(sessions.map(({ sessionId }) => sessionId)).not.toContain('session-7');
+});
+
 describe('a chosen status', () => {
   test('wins over activity; INVISIBLE shows OFFLINE; taken back, activity rules again', async () => {
     await register();

@@ -2193,6 +2193,8 @@ export const ConnectionRegistryServiceService = {
   /**
    * Opens a session, or opens it again after a lapse or a loss of data. The lease runs from the heartbeat given.
    * The metadata `traceparent` is kept with the session.
+   * A user has at most 64 live sessions: for one more, those in their grace go first, and without any of these it is
+   * RESOURCE_EXHAUSTED. Opening one again is not one more.
    */
   registerSession: {
     path: "/registry.v1.ConnectionRegistryService/RegisterSession" as const,
@@ -2278,6 +2280,8 @@ export interface ConnectionRegistryServiceServer extends UntypedServiceImplement
   /**
    * Opens a session, or opens it again after a lapse or a loss of data. The lease runs from the heartbeat given.
    * The metadata `traceparent` is kept with the session.
+   * A user has at most 64 live sessions: for one more, those in their grace go first, and without any of these it is
+   * RESOURCE_EXHAUSTED. Opening one again is not one more.
    */
   registerSession: handleUnaryCall<RegisterSessionRequest, RegisterSessionResponse>;
   /**
@@ -2301,6 +2305,8 @@ export interface ConnectionRegistryServiceClient extends Client {
   /**
    * Opens a session, or opens it again after a lapse or a loss of data. The lease runs from the heartbeat given.
    * The metadata `traceparent` is kept with the session.
+   * A user has at most 64 live sessions: for one more, those in their grace go first, and without any of these it is
+   * RESOURCE_EXHAUSTED. Opening one again is not one more.
    */
   registerSession(
     request: RegisterSessionRequest,
