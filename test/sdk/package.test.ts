@@ -23,9 +23,15 @@ let project: string;
 beforeAll(async () => {
   project = await temporaryDir('project');
   await write('package.json', JSON.stringify({ name: 'project', private: true, type: 'module' }));
-  await run('npm', 'pack', join(ROOT, 'sdk'), '--pack-destination', project);
-  const archive = './presence-mesh-client-0.1.0.tgz';
-  await run('npm', 'install', '--offline', '--no-audit', '--no-fund', archive);
+  const archive = await run(
+    'npm',
+    'pack',
+    '--silent',
+    join(ROOT, 'sdk'),
+    '--pack-destination',
+    '.',
+  );
+  await run('npm', 'install', '--offline', '--no-audit', '--no-fund', `./${archive.trim()}`);
   await mkdir(join(project, 'node_modules', '@types'));
   for (const name of [...NEIGHBOURS, ...TYPES]) {
     await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
