@@ -15,6 +15,7 @@ import { createDgraphGraphStore } from '../graph/dgraph-graph-store.ts';
 import type { GraphStore } from '../graph/graph-store.ts';
 import { createMemoryGraphStore } from '../graph/memory-graph-store.ts';
 import { presenceThrough } from '../graph/grpc-presence.ts';
+import { LOOPBACK, ownAddress } from '../lib/addresses.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { ConfigError, readSettings, type Environment } from '../lib/config.ts';
 import { createClientPool, type ClientConstructor, type ClientPool } from '../lib/grpc/client.ts';
@@ -31,7 +32,6 @@ import type { PresenceStore } from '../store/presence-store.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { allSettings, knownNames } from './settings.ts';
 
-const HOST = '127.0.0.1';
 const CLOSE_WITHIN_MS = 15_000;
 const GRPC_DRAIN_MS = 500;
 /** Nobody has to wait for clients to leave a process that a developer stops. */
@@ -75,9 +75,9 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
   const vapid = vapidKeysOf(settings) ?? passingKeys(settings);
   const store = disposer.add(createStore(settings));
   const bus = disposer.add(createBus(settings));
-  const grpcPort = await serveGrpc(settings, { logger, store, bus }, disposer);
+  const grpcAddress = await serveGrpc(settings, { logger, store, bus }, disposer);
   const pool = <C extends { close(): void }>(service: ClientConstructor<C>, name: string) =>
-    openPool(disposer, service, name, grpcPort);
+    openPool(disposer, service, name, grpcAddress);
   const graph = pool(GraphServiceClient, 'graph');
   disposer.add(
     await createFanout({
@@ -96,6 +96,7 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       registry: pool(ConnectionRegistryServiceClient, 'presence'),
       notifications: pool(NotificationServiceClient, 'presence'),
       vapidPublicKey: vapid?.publicKey,
+      host: settings.MESH_HTTP_HOST,
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME ?? 'up',
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
@@ -108,7 +109,7 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       },
     }),
   );
-  announceReady(gateway, settings, grpcPort);
+  announceReady(gateway, settings, grpcAddress);
 }
 
 /** A developer's notifications work without a setting, for as long as the process lives. */
@@ -121,7 +122,7 @@ async function serveGrpc(
   settings: Settings,
   { logger, store, bus }: { logger: Logger; store: PresenceStore; bus: MessageBus },
   disposer: Disposer,
-): Promise<number> {
+): Promise<string> {
   const presence = disposer.add(
     createPresence({
       ...{ clock, logger, store, bus },
@@ -143,23 +144,26 @@ async function serveGrpc(
   const { port } = disposer.add(
     await createGrpcServer({
       services: [...presence.services, ...graph.services],
-      host: HOST,
+      host: settings.MESH_GRPC_HOST,
       port: settings.MESH_GRPC_PORT,
       drainMs: GRPC_DRAIN_MS,
       clock,
     }),
   );
-  listening.resolve(presenceThrough(openPool(disposer, PresenceServiceClient, 'presence', port)));
-  return port;
+  const address = ownAddress(settings.MESH_GRPC_HOST, port);
+  listening.resolve(
+    presenceThrough(openPool(disposer, PresenceServiceClient, 'presence', address)),
+  );
+  return address;
 }
 
 function openPool<C extends { close(): void }>(
   disposer: Disposer,
   service: ClientConstructor<C>,
   name: string,
-  port: number,
+  address: string,
 ): ClientPool<C> {
-  const pool = createClientPool({ service, name, addresses: [`${HOST}:${port}`], clock });
+  const pool = createClientPool({ service, name, addresses: [address], clock });
   disposer.defer(() => pool[Symbol.dispose]());
   return pool;
 }
@@ -191,27 +195,28 @@ interface Serving {
 const SLOW_START_MS = 5000;
 
 /** Says where it serves, once it does; while it does not, why. */
-function announceReady(gateway: Serving, settings: Settings, grpcPort: number): void {
+function announceReady(gateway: Serving, settings: Settings, grpcAddress: string): void {
   const slow = clock.every(SLOW_START_MS, () => {
     for (const problem of gateway.problems()) process.stderr.write(`waiting: ${problem}\n`);
   });
   void gateway.ready().then(() => {
     slow.cancel();
-    process.stdout.write(welcome(settings, gateway.port, grpcPort));
+    process.stdout.write(welcome(settings, gateway.port, grpcAddress));
   });
 }
 
-function welcome(settings: Settings, httpPort: number, grpcPort: number): string {
+function welcome(settings: Settings, httpPort: number, grpcAddress: string): string {
+  const http = ownAddress(settings.MESH_HTTP_HOST ?? LOOPBACK, httpPort);
   const where = (addresses: readonly string[] | undefined): string =>
     addresses?.join(', ') ?? 'in process';
-  const befriend = `grpcurl -plaintext -d '{"user_id":"alice","friend_user_id":"bob"}' ${HOST}:${grpcPort} graph.v1.GraphService/Befriend`;
+  const befriend = `grpcurl -plaintext -d '{"user_id":"alice","friend_user_id":"bob"}' ${grpcAddress} graph.v1.GraphService/Befriend`;
   const token = settings.MESH_AUTH === 'dev' ? 'dev:alice' : 'TOKEN';
   return [
     'presence-mesh is up',
-    consoleLine(settings, httpPort),
-    `  WebSocket  ws://${HOST}:${httpPort}/v1/ws?access_token=${token}`,
-    `  HTTP       http://${HOST}:${httpPort}/readyz`,
-    `  gRPC       ${HOST}:${grpcPort}`,
+    consoleLine(settings, http),
+    `  WebSocket  ws://${http}/v1/ws?access_token=${token}`,
+    `  HTTP       http://${http}/readyz`,
+    `  gRPC       ${grpcAddress}`,
     `  Redis      ${where(settings.MESH_REDIS_URL?.map((url) => new URL(url).host))}`,
     `  Kafka      ${where(settings.MESH_KAFKA_BROKERS)}`,
     `  Dgraph     ${where(settings.MESH_DGRAPH_URL === undefined ? undefined : [settings.MESH_DGRAPH_URL])}`,
@@ -221,9 +226,9 @@ function welcome(settings: Settings, httpPort: number, grpcPort: number): string
   ].join('\n');
 }
 
-function consoleLine({ MESH_AUTH: auth }: Settings, httpPort: number): string {
+function consoleLine({ MESH_AUTH: auth }: Settings, http: string): string {
   const query = auth === 'dev' ? '?user=alice' : '';
-  return `  Console    http://${HOST}:${httpPort}/${query}`;
+  return `  Console    http://${http}/${query}`;
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

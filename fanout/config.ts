@@ -1,5 +1,13 @@
 /** Settings of fanout as a process of its own. */
-import { ConfigError, hostPorts, port, readSettings, type Environment } from '../lib/config.ts';
+import { LOOPBACK } from '../lib/addresses.ts';
+import {
+  ConfigError,
+  hostPorts,
+  listenAddress,
+  port,
+  readSettings,
+  type Environment,
+} from '../lib/config.ts';
 import { kafkaSettings, kafkaTopicSettings } from '../lib/kafka/config.ts';
 import { vapidSettings } from '../lib/web-push/vapid.ts';
 import { storeSettings } from '../store/config.ts';
@@ -12,6 +20,7 @@ export const fanoutSettings = {
   MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50052').describe(
     'graph processes, host:port, separated by commas',
   ),
+  MESH_HTTP_HOST: listenAddress().default(LOOPBACK).describe("address to serve fanout's health on"),
   MESH_HTTP_PORT: port(8081).describe("HTTP port of fanout's health; 0 means any free one"),
 };
 

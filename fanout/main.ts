@@ -49,7 +49,7 @@ async function serve(
     await createFanout({
       ...{ clock, logger, store, bus, graph, workerId },
       httpPort: settings.MESH_HTTP_PORT,
-      httpHost: '0.0.0.0',
+      httpHost: settings.MESH_HTTP_HOST,
       partitions: settings.MESH_KAFKA_PARTITIONS,
       replication: settings.MESH_KAFKA_REPLICATION,
       vapid,

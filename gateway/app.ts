@@ -41,7 +41,7 @@ export interface GatewayOptions extends UpstreamClients {
   readonly httpPort: number;
   readonly auth: Pick<AuthOptions, 'mode' | 'jwtSecret' | 'jwksUrl'>;
   /** Default: loopback with dev tokens, else all interfaces. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** Default: the host name. */
   readonly gatewayName?: string | undefined;
   /** How often clients are asked to send a heartbeat, ms. */

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { hostPorts, port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
+import {
+  hostPorts,
+  listenAddress,
+  port,
+  readSettings,
+  wholeNumber,
+  type Environment,
+} from '../lib/config.ts';
 import { kafkaSettings, kafkaTopicSettings } from '../lib/kafka/config.ts';
 import { vapidPublicSettings } from '../lib/web-push/vapid.ts';
 
@@ -17,6 +24,9 @@ export const gatewaySettings = {
   MESH_GRAPH_ADDRS: hostPorts('127.0.0.1:50052').describe(
     'graph processes, host:port, comma-separated',
   ),
+  MESH_HTTP_HOST: listenAddress()
+    .optional()
+    .describe('address to serve clients on; default: 127.0.0.1 with dev tokens, else 0.0.0.0'),
   MESH_HTTP_PORT: port(8080).describe('HTTP and WebSocket port; 0 means any free one'),
   MESH_GATEWAY_NAME: z
     .string()

@@ -43,6 +43,7 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
       registry: pool(ConnectionRegistryServiceClient, 'presence', presenceAddresses),
       notifications: pool(NotificationServiceClient, 'presence', presenceAddresses),
       graph: pool(GraphServiceClient, 'graph', graphAddresses),
+      host: settings.MESH_HTTP_HOST,
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME,
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,

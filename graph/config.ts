@@ -7,6 +7,7 @@ import {
   wholeNumber,
   type Environment,
 } from '../lib/config.ts';
+import { grpcSettings } from '../lib/grpc/config.ts';
 
 const DGRAPH_URL = /^dgraph:\/\/(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/;
 
@@ -21,6 +22,7 @@ export const graphSettings = {
     'presence processes, host:port, comma-separated',
   ),
   MESH_GRPC_PORT: port(50_052).describe('gRPC port; 0 means any free one'),
+  ...grpcSettings,
   MESH_PUSH_MAX_FOLLOWERS: wholeNumber(5000, 1, 1_000_000).describe(
     'followers up to which a user is pushed to them; above, followers ask (back at 90 %)',
   ),

@@ -45,7 +45,7 @@ async function serve(
   const { port } = disposer.add(
     await createGrpcServer({
       services: part.services,
-      host: '0.0.0.0',
+      host: settings.MESH_GRPC_HOST,
       port: settings.MESH_GRPC_PORT,
       drainMs: DRAIN_MS,
       clock,

@@ -1,5 +1,7 @@
 /** Settings from environment variables: checked all at once, so that a person mends them in one go. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
+import { LOOPBACK } from './addresses.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -84,6 +86,12 @@ const MAX_PORT = 65_535;
 
 /** A TCP port to listen on; 0 means any free one. */
 export const port = (fallback: number) => wholeNumber(fallback, 0, MAX_PORT);
+
+/** Which of the machine's addresses to listen on. */
+export const listenAddress = () =>
+  z.string().refine((text) => isIP(text) !== 0, {
+    message: `must be an IP address: ${LOOPBACK} for this machine alone, 0.0.0.0 for everyone who reaches it`,
+  });
 
 const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})$/;
 

@@ -1,4 +1,5 @@
 import { ConfigError, port, readSettings, wholeNumber, type Environment } from '../lib/config.ts';
+import { grpcSettings } from '../lib/grpc/config.ts';
 import { kafkaSettings } from '../lib/kafka/config.ts';
 import { storeSettings } from '../store/config.ts';
 
@@ -7,6 +8,7 @@ export const presenceSettings = {
   ...storeSettings,
   ...kafkaSettings,
   MESH_GRPC_PORT: port(50_051).describe('gRPC port; 0 means any free one'),
+  ...grpcSettings,
   MESH_CLOSE_GRACE_MS: wholeNumber(5000, 0, 3_600_000).describe(
     'how long a session lives on after its socket closed, ms',
   ),

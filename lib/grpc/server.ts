@@ -7,6 +7,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
+import { hostPort } from '../addresses.ts';
 import { RpcError } from '../errors.ts';
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
@@ -84,9 +85,10 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
 
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+    const address = hostPort(host, port);
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (!error) return resolve(bound);
-      const problem = `gRPC cannot listen on ${host}:${port}: ${error.message}`;
+      const problem = `gRPC cannot listen on ${address}: ${error.message}`;
       reject(
         new RpcError(status.UNAVAILABLE, `${problem}. Is another one running? Set MESH_GRPC_PORT.`),
       );

@@ -1,5 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { ConfigError, hostPorts, port, readSettings, wholeNumber } from '../../lib/config.ts';
+import {
+  ConfigError,
+  hostPorts,
+  listenAddress,
+  port,
+  readSettings,
+  wholeNumber,
+} from '../../lib/config.ts';
 import { z } from 'zod';
 
 const shape = {
@@ -45,6 +52,16 @@ test('all problems are told at once, each with the name, the value and what woul
 test('a port there is not, a name near to none', () => {
   expect(problemsOf({ MESH_ADDRS: '127.0.0.1:9092,127.0.0.1:99999' })).toHaveLength(1);
   expect(problemsOf({ MESH_FOO: '1' })).toEqual(['MESH_FOO: no part knows this setting.']);
+});
+
+test.each(['0.0.0.0', '127.0.0.1', '::', '::1'])('%s is an address to listen on', (host) => {
+  const read = readSettings({ MESH_HOST: listenAddress() }, { MESH_HOST: host }, ['MESH_HOST']);
+  expect(read).toEqual({ MESH_HOST: host });
+});
+
+test.each(['localhost', '127.0.0.1:80', '*', '10.0.0.0/8'])('%s is none', (host) => {
+  const read = () => readSettings({ MESH_HOST: listenAddress() }, { MESH_HOST: host }, []);
+  expect(read).toThrow(`MESH_HOST=${host}: must be an IP address: 127.0.0.1 for this machine`);
 });
 
 test('a secret is never repeated', () => {

@@ -77,7 +77,19 @@ export interface ConfigMap {
   readonly data: Readonly<Record<string, string>>;
 }
 
-export type Manifest = Workload | Service | DisruptionBudget | ConfigMap;
+export interface NetworkPolicy {
+  readonly kind: 'NetworkPolicy';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly podSelector: { readonly matchLabels: Labels };
+    readonly policyTypes: readonly string[];
+    readonly ingress: readonly {
+      readonly from?: readonly { readonly podSelector?: { readonly matchLabels?: Labels } }[];
+    }[];
+  };
+}
+
+export type Manifest = Workload | Service | DisruptionBudget | ConfigMap | NetworkPolicy;
 
 export const isWorkload = (object: Manifest): object is Workload =>
   object.kind === 'Deployment' || object.kind === 'StatefulSet';

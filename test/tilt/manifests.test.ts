@@ -180,6 +180,41 @@ test('every address in the settings is a service and a port of it', () => {
   expect(served).toEqual(expect.arrayContaining(addresses));
 });
 
+/** Names of the workloads that may reach this one; undefined: everybody may. */
+function mayReach(name: string): readonly string[] | undefined {
+  const found = ofKind('NetworkPolicy').filter(({ metadata }) => metadata.name === name);
+  if (found.length === 0) return undefined;
+  const { podSelector, policyTypes, ingress } = found[0]!.spec;
+  const guarded = selected(objects, podSelector.matchLabels);
+  expect(guarded.map(({ metadata }) => metadata.name)).toEqual([name]);
+  expect(policyTypes).toEqual(['Ingress']);
+  return ingress.flatMap(({ from }) => from!).flatMap(namesOf);
+}
+
+function namesOf({ podSelector }: { podSelector?: { matchLabels?: Record<string, string> } }) {
+  const { matchLabels } = podSelector!;
+  expect(Object.keys(matchLabels!)).toHaveLength(1);
+  const found = selected(objects, matchLabels!).map(({ metadata }) => metadata.name);
+  return found.length > 0 ? found : Object.keys(matchLabels!);
+}
+
+test('who may reach what asks nobody who they are: those whose settings name it, and nobody else', () => {
+  expect(mayReach('presence')).toEqual(['gateway', 'graph', 'mesh-client']);
+  expect(mayReach('graph')).toEqual(['gateway', 'fanout', 'mesh-client']);
+  expect(mayReach('redis')).toEqual(['presence', 'fanout']);
+  expect(mayReach('kafka')).toEqual(['presence', 'fanout', 'gateway', 'kafka']);
+  expect(mayReach('dgraph-alpha')).toEqual(['graph', 'dgraph-zero', 'dgraph-alpha']);
+  expect(mayReach('dgraph-zero')).toEqual(['dgraph-alpha', 'dgraph-zero']);
+  expect(mayReach('gateway')).toBeUndefined();
+  for (const name of NAMES) {
+    const read = Object.entries(PARTS[name].read(environmentOf(name), knownNames));
+    for (const [setting, value] of read.filter(([key]) => /_(URL|BROKERS|ADDRS)$/.test(key))) {
+      const [, service = ''] = /([\w-]+):\d+$/.exec(String(value)) ?? [];
+      expect([setting, mayReach(service)]).toEqual([setting, expect.arrayContaining([name])]);
+    }
+  }
+});
+
 test.each(['presence', 'graph'] as const)('%s: one name for all its pods', (name) => {
   const service = ofKind('Service').find(({ metadata }) => metadata.name === name)!;
   expect(service.spec.clusterIP).toBe('None');

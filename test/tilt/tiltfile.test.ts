@@ -114,7 +114,7 @@ describe('on Kubernetes', () => {
     const { objects, problems } = await checkManifests(await installManifestCheck(), [file]);
     expect(problems).toBe('');
     const kinds = new Set(objects.map(({ kind }) => kind as string));
-    expect(kinds.size).toBe(6);
+    expect(kinds.size).toBe(7);
   }, 600_000);
 
   const secretOf = (evaluated: Evaluated): string =>

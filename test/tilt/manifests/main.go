@@ -26,6 +26,9 @@ import (
 	"k8s.io/kubernetes/pkg/apis/core"
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/pkg/apis/networking"
+	_ "k8s.io/kubernetes/pkg/apis/networking/install"
+	networkingvalidation "k8s.io/kubernetes/pkg/apis/networking/validation"
 	"k8s.io/kubernetes/pkg/apis/policy"
 	_ "k8s.io/kubernetes/pkg/apis/policy/install"
 	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
@@ -50,6 +53,8 @@ func problemsOf(object runtime.Object) (field.ErrorList, error) {
 		return appsvalidation.ValidateDeployment(object, pods), nil
 	case *apps.StatefulSet:
 		return appsvalidation.ValidateStatefulSet(object, appsvalidation.StatefulSetValidationOptions{}, pods), nil
+	case *networking.NetworkPolicy:
+		return networkingvalidation.ValidateNetworkPolicy(object, networkingvalidation.NetworkPolicyValidationOptions{}), nil
 	case *policy.PodDisruptionBudget:
 		options := policyvalidation.PodDisruptionBudgetValidationOptions{}
 		problems := validation.ValidateObjectMeta(&object.ObjectMeta, true, corevalidation.ValidatePodName, field.NewPath("metadata"))
