@@ -19,9 +19,10 @@ export function explainCommand(env: Environment): Command {
     .action(async (user: string, { json }: { json?: boolean }) => {
       const userId = requireUser('USER', user);
       using presence = presencePool(env);
+      const reading = { isIdempotent: true };
       const response = await hinting(
         'MESH_PRESENCE_ADDRS',
-        presence.unary((client) => client.explainPresence, { userId }),
+        presence.unary((client) => client.explainPresence, { userId }, reading),
       );
       const { explanation } = response;
       if (!explanation) throw new Error('presence answered without an explanation');

@@ -43,6 +43,7 @@ async function serve(
     name: 'graph',
     addresses: settings.graphAddresses,
     clock,
+    logger,
   });
   disposer.defer(() => graph[Symbol.dispose]());
   const { port } = disposer.add(

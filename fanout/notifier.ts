@@ -105,11 +105,13 @@ async function seeingNow(
   { settled, graphRevision }: OutboxEntry,
   viewers: readonly string[],
 ): Promise<Map<string, Seeing>> {
-  const { groups } = await graph.unary((client) => client.getAudience, {
+  const request = {
     subjectUserId: settled.userId,
     minRevision: BigInt(graphRevision),
     onlyUserIds: [...viewers],
-  });
+  };
+  const asking = { isIdempotent: true };
+  const { groups } = await graph.unary((client) => client.getAudience, request, asking);
   const seeing = groups.flatMap(({ userIds }) => userIds);
   const pushed = groups.flatMap(({ mode, userIds }) => (mode === Mode.MODE_PUSH ? userIds : []));
   const routes = await store.routes(pushed);

@@ -27,7 +27,10 @@ export function createPlanner({ graph, store, gateways }: PlannerOptions): Plann
   });
   const audienceOf = graph.asking((client) => client.streamAudiences);
   return async (entry, trace) => {
-    const audience = await audienceOf(audienceRequest(entry), { traceparent: trace });
+    const audience = await audienceOf(audienceRequest(entry), {
+      traceparent: trace,
+      isIdempotent: true,
+    });
     const groups = viewerGroups(entry, audience);
     const viewers = groups.flatMap(({ userIds }) => userIds);
     if (viewers.length === 0) return [];

@@ -65,10 +65,10 @@ export async function reachGraph(
 }
 
 /** Any one of the processes is enough. Polled, since grpc-js's own wait cannot be cancelled. */
-async function connect({ clients, target }: Graph, { clock, signal }: Patience): Promise<void> {
+async function connect(graph: Graph, { clock, signal }: Patience): Promise<void> {
   const giveUpAtMs = clock.monotonic() + CONNECT_MS;
-  while (!clients.some(({ client }) => isConnected(client))) {
-    if (clock.monotonic() > giveUpAtMs) throw new Error(`${target}: no connection`);
+  while (!graph.clients.some(({ client }) => isConnected(client))) {
+    if (clock.monotonic() > giveUpAtMs) throw new Error(`${graph.target}: no connection`);
     await clock.sleep(POLL_MS, signal);
   }
 }

@@ -7,7 +7,7 @@ import type { ConnectionRegistryServiceClient } from '../gen/registry/v1/registr
 import type { Clock, Timer } from '../lib/clock.ts';
 import { durationMs } from '../lib/durations.ts';
 import { messageOf } from '../lib/errors.ts';
-import type { ClientPool } from '../lib/grpc/client.ts';
+import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 
 export interface GatewayLeaseOptions {
   readonly gatewayId: string;
@@ -29,7 +29,7 @@ export interface GatewayLease extends AsyncDisposable {
 }
 
 const RENEW_MS = 1000;
-const TIMEOUT_MS = 1000;
+const CALL: CallSettings = { timeoutMs: 1000, isIdempotent: true };
 const RETRY_MS = 100;
 const LOST_AFTER_MS = 3000;
 
@@ -43,7 +43,7 @@ export function createGatewayLease(options: GatewayLeaseOptions): GatewayLease {
 
   const keep = (release: boolean): Promise<number> =>
     registry
-      .unary((client) => client.keepGateway, { gatewayId, release }, { timeoutMs: TIMEOUT_MS })
+      .unary((client) => client.keepGateway, { gatewayId, release }, CALL)
       .then(({ remaining }) => durationMs(remaining));
 
   const renew = async (): Promise<void> => {

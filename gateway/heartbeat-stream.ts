@@ -10,6 +10,7 @@ import {
 } from '../gen/presence/v1/presence_service.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import type { Peer } from '../lib/grpc/client.ts';
 import { backoffMs } from '../lib/retry.ts';
 import type { Lease } from './lease.ts';
 
@@ -24,11 +25,12 @@ export interface Batch {
 }
 
 export interface HeartbeatStreamOptions {
-  readonly address: string;
-  readonly client: PresenceServiceClient;
+  readonly peer: Peer<PresenceServiceClient>;
   readonly clock: Clock;
   /** A batch without an outcome for this long breaks the stream, ms. */
   readonly outcomeTimeoutMs: number;
+  /** Whether another stream works, over which batches can go that a process that hangs was sent. */
+  readonly hasOther: () => boolean;
   readonly onFloors: (floors: readonly ShardFloor[]) => void;
   /** The stream works, or (a text) does not. */
   readonly onState: (problem: string | undefined) => void;
@@ -37,6 +39,7 @@ export interface HeartbeatStreamOptions {
 interface InFlight {
   readonly batch: Batch;
   readonly sentAtMs: number;
+  readonly onHung: () => void;
 }
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
@@ -68,7 +71,9 @@ export class HeartbeatStream implements Disposable {
   send(batch: Batch): void {
     const batchId = ++this.#lastBatchId;
     const sentAtMs = this.#options.clock.monotonic();
-    this.#inFlight.set(batchId, { batch, sentAtMs });
+    const inFlight = { batch, sentAtMs, onHung: () => this.#leave() };
+    this.#inFlight.set(batchId, inFlight);
+    this.#options.peer.begin(inFlight);
     this.#call?.write(requestOf(batchId, batch, sentAtMs));
   }
 
@@ -79,19 +84,29 @@ export class HeartbeatStream implements Disposable {
     if (!call || !oldest) return;
     const waitedMs = this.#options.clock.monotonic() - oldest.sentAtMs;
     if (waitedMs < this.#options.outcomeTimeoutMs) return;
-    this.#broken(call, `no answer to heartbeats for ${Math.round(waitedMs)} ms`);
-    call.cancel();
+    this.#giveUp(call, `no answer to heartbeats for ${Math.round(waitedMs)} ms`);
   }
 
   [Symbol.dispose](): void {
-    this.#retry?.cancel();
     const call = this.#call;
     this.#call = undefined;
+    this.#forgetAll();
     call?.cancel();
+    this.#retry?.cancel();
+  }
+
+  /** The process hangs: what it was sent is to be sent to another one, if there is one. */
+  #leave(): void {
+    if (this.#call && this.#options.hasOther()) this.#giveUp(this.#call, 'it hangs');
+  }
+
+  #giveUp(call: HeartbeatCall, problem: string): void {
+    this.#broken(call, problem);
+    call.cancel();
   }
 
   #open(): void {
-    const call = this.#options.client.streamHeartbeats();
+    const call = this.#options.peer.client.streamHeartbeats();
     this.#call = call;
     call.on('data', (response: StreamHeartbeatsResponse) => {
       if (this.#call === call) this.#receive(response);
@@ -101,6 +116,7 @@ export class HeartbeatStream implements Disposable {
   }
 
   #receive({ outcome, floors }: StreamHeartbeatsResponse): void {
+    this.#options.peer.heard();
     if (!this.#isLive) {
       this.#isLive = true;
       this.#failures = 0;
@@ -115,20 +131,28 @@ export class HeartbeatStream implements Disposable {
     const waiting = this.#inFlight.get(batchId);
     if (!waiting) return;
     this.#inFlight.delete(batchId);
+    this.#options.peer.end(waiting);
     if (outcome.error) forget(waiting.batch);
     else conclude(waiting.batch, outcome);
   }
 
   #broken(call: HeartbeatCall, problem: string): void {
     if (this.#call !== call) return;
-    const { clock, address, onState } = this.#options;
+    const { clock, peer, onState } = this.#options;
     this.#call = undefined;
-    this.#isLive = false;
-    for (const { batch } of this.#inFlight.values()) forget(batch);
-    this.#inFlight.clear();
-    onState(`${address}: ${problem}`);
+    this.#forgetAll();
+    onState(`${peer.address}: ${problem}`);
     const delayMs = backoffMs(this.#failures++, BACKOFF, clock.random());
     this.#retry = clock.after(delayMs, () => this.#open());
+  }
+
+  #forgetAll(): void {
+    this.#isLive = false;
+    for (const waiting of this.#inFlight.values()) {
+      this.#options.peer.end(waiting);
+      forget(waiting.batch);
+    }
+    this.#inFlight.clear();
   }
 }
 

@@ -30,7 +30,7 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
     name: string,
     addresses: readonly string[],
   ): ClientPool<C> => {
-    const opened = createClientPool({ service, name, addresses, clock });
+    const opened = createClientPool({ service, name, addresses, clock, logger });
     disposer.defer(() => opened[Symbol.dispose]());
     return opened;
   };

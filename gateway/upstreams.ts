@@ -73,7 +73,12 @@ export interface Upstreams {
 const MAX_CALLS = 64;
 const MAX_IDS_A_CALL = 1000;
 const PAGE_SIZE = 1000;
-const CONTACTS: CallSettings = { timeoutMs: 5000 };
+/**
+ * Reads; and what is told twice as well as once: a session that is opened, closed or active again, a choice that is
+ * chosen again. Another process is asked too when the first one hangs.
+ */
+const IDEMPOTENT: CallSettings = { isIdempotent: true };
+const CONTACTS: CallSettings = { ...IDEMPOTENT, timeoutMs: 5000 };
 
 export function createUpstreams(clients: UpstreamClients): Upstreams {
   const { presence, registry, notifications, graph } = clients;
@@ -83,27 +88,31 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
   return {
     register: (request, received) =>
       opening(() =>
-        received.tell((call) => registry.unary((to) => to.registerSession, request(), call)),
+        received.tell((call) =>
+          registry.unary((to) => to.registerSession, request(), { ...call, ...IDEMPOTENT }),
+        ),
       ),
     async close({ userId, sessionId }, reason, received) {
       const request = { userId, sessionId, reason };
       await closing(() =>
-        received.tell((call) => registry.unary((to) => to.closeSession, request, call)),
+        received.tell((call) =>
+          registry.unary((to) => to.closeSession, request, { ...call, ...IDEMPOTENT }),
+        ),
       );
     },
     async choose(userId, chosen, received) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;
-      await received.tell((call) => setStatus(request, call));
+      await received.tell((call) => setStatus(request, { ...call, ...IDEMPOTENT }));
     },
     async setActivity({ userId, sessionId }, activity, epoch, received) {
       const change = { $case: 'activity', value: { sessionId, activity, epoch } } as const;
       const request = { userId, change };
-      await received.tell((call) => setStatus(request, call));
+      await received.tell((call) => setStatus(request, { ...call, ...IDEMPOTENT }));
     },
     contacts: (userId, minRevision) => opening(() => readContacts(graph, userId, minRevision)),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
-      const ask = () => graph.unary((client) => client.filterVisible, request);
+      const ask = () => graph.unary((client) => client.filterVisible, request, IDEMPOTENT);
       return (await opening(ask)).contacts;
     },
     presences: (userIds) => opening(() => readPresences(presence, userIds)),
@@ -115,12 +124,13 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       return reply.cancelled;
     },
     async notifications(viewerUserId) {
-      const reply = await notifications.unary((to) => to.listNotifications, { viewerUserId });
+      const request = { viewerUserId };
+      const reply = await notifications.unary((to) => to.listNotifications, request, IDEMPOTENT);
       return reply.notifications;
     },
-    explain: (userId) => presence.unary((client) => client.explainPresence, { userId }),
-    gateways: () => registry.unary((client) => client.listGateways, {}),
-    shards: () => registry.unary((client) => client.listShards, {}),
+    explain: (userId) => presence.unary((to) => to.explainPresence, { userId }, IDEMPOTENT),
+    gateways: () => registry.unary((client) => client.listGateways, {}, IDEMPOTENT),
+    shards: () => registry.unary((client) => client.listShards, {}, IDEMPOTENT),
   };
 }
 
@@ -143,7 +153,7 @@ async function readPresences(
 ): Promise<PresenceReading> {
   const replies = await Promise.all(
     chunks(userIds, MAX_IDS_A_CALL).map((chunk) =>
-      presence.unary((client) => client.getPresence, { userIds: chunk }),
+      presence.unary((client) => client.getPresence, { userIds: chunk }, IDEMPOTENT),
     ),
   );
   return {

@@ -14,7 +14,7 @@ export function presenceThrough(presence: ClientPool<PresenceServiceClient>): An
         renew: renew === 'ALWAYS',
         renewPresent: renew === 'PRESENT',
       };
-      const settings = { traceparent };
+      const settings = { traceparent, isIdempotent: true };
       const response = await presence.unary((client) => client.announce, request, settings);
       return {
         version: Number(response.presence?.version ?? 0n),
@@ -23,7 +23,9 @@ export function presenceThrough(presence: ClientPool<PresenceServiceClient>): An
     },
     async offline(userIds) {
       const request = { userIds: [...userIds] };
-      const { presences } = await presence.unary((client) => client.filterOffline, request);
+      const { presences } = await presence.unary((client) => client.filterOffline, request, {
+        isIdempotent: true,
+      });
       return new Map(presences.map(({ userId, version }) => [userId, Number(version)]));
     },
   };

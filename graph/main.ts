@@ -37,6 +37,7 @@ async function serve(
     name: 'presence',
     addresses: settings.presenceAddrs,
     clock,
+    logger,
   });
   disposer.defer(() => presence[Symbol.dispose]());
   const part = disposer.add(

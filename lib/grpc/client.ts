@@ -1,9 +1,6 @@
-/** Clients of one service on several addresses: calls go round them, and past the ones that do not answer. */
-import { isIP } from 'node:net';
+/** Clients of one service on several processes: calls go round them, and past the ones that do not answer. */
 import {
-  credentials,
   Metadata,
-  status,
   type CallOptions,
   type ChannelOptions,
   type ClientReadableStream,
@@ -11,18 +8,15 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
-import { RpcError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { resolveHost, type Resolve } from './addresses.ts';
+import { asRpcError } from './call-errors.ts';
+import { callInTurn, type CallInTurn, type Ending } from './call-in-turn.ts';
+import type { BaseClient, Peer } from './peer.ts';
+import { Peers, type ClientConstructor } from './peers.ts';
 import { QuestionStream, type QuestionCall } from './question-stream.ts';
 
-interface BaseClient {
-  close(): void;
-}
-
-export type ClientConstructor<C extends BaseClient> = new (
-  address: string,
-  creds: ReturnType<typeof credentials.createInsecure>,
-  options?: ChannelOptions,
-) => C;
+export type { ClientConstructor, Peer };
 
 type UnaryMethod<Request, Response> = (
   request: Request,
@@ -46,6 +40,11 @@ export interface CallSettings {
   readonly traceparent?: string | undefined;
   /** More metadata. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Done twice it is as if done once: another process is asked as well when the first one hangs, and the first answer
+   * counts. Default false: then the call waits for its deadline.
+   */
+  readonly isIdempotent?: boolean;
 }
 
 export type Ask<Request, Response> = (
@@ -53,10 +52,13 @@ export type Ask<Request, Response> = (
   settings?: CallSettings,
 ) => Promise<Response>;
 
-export interface ClientPool<C> extends Disposable {
+export interface ClientPool<C extends BaseClient> extends Disposable {
   /** What is called, for error messages: name and addresses. */
   readonly target: string;
-  readonly clients: readonly { readonly address: string; readonly client: C }[];
+  /** Those known now. */
+  readonly clients: readonly Peer<C>[];
+  /** Calls the listener whenever `clients` is another. */
+  watch(listener: () => void): Disposable;
   /** Calls one process, and the next one when that one is UNAVAILABLE. Rejects with RpcError. */
   unary<Request, Response>(
     method: (client: C) => UnaryMethod<Request, Response>,
@@ -67,7 +69,10 @@ export interface ClientPool<C> extends Disposable {
   asking<Request, Response>(
     method: (client: C) => QuestionMethod<Request, Response>,
   ): Ask<Request, Response>;
-  /** Reads a stream to its end from one process. A stream that broke is not resumed. Rejects with RpcError. */
+  /**
+   * Reads a stream to its end from one process, the first that sends a message or ends it. One that broke later is not
+   * resumed. Rejects with RpcError.
+   */
   stream<Request, Response>(
     method: (client: C) => StreamMethod<Request, Response>,
     request: Request,
@@ -79,9 +84,13 @@ export interface ClientPoolOptions<C extends BaseClient> {
   readonly service: ClientConstructor<C>;
   /** What the service is called in error messages. */
   readonly name: string;
-  /** host:port of each process; or a name that stands for several, such as a headless service in Kubernetes. */
+  /** host:port of each process; or of several by one name, such as a headless service in Kubernetes. */
   readonly addresses: readonly string[];
   readonly clock: Clock;
+  /** Told when a process is passed over because it hangs, and when it is back; default: nobody. */
+  readonly logger?: Logger;
+  /** Default: as the machine looks names up. */
+  readonly resolve?: Resolve;
 }
 
 const DEFAULT_TIMEOUT_MS = 2000;
@@ -97,124 +106,119 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.dns_min_time_between_resolutions_ms': 1000,
 };
 
-/**
- * Calls go round the processes that a name stands for. For one process it would be worse: after its end it is tried
- * again at intervals, and fails meanwhile, where by default the next call tries at once.
- */
-const NAME_OPTIONS: ChannelOptions = {
-  ...CHANNEL_OPTIONS,
-  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-  'grpc.service_config_disable_resolution': 1,
-};
-
-/** Whether an address may stand for several processes: it is not host:port with the host's own number. */
-function isName(address: string): boolean {
-  const host = address.replace(/:\d+$/, '');
-  return isIP(host.replace(/^\[|\]$/g, '')) === 0;
-}
-
 export function createClientPool<C extends BaseClient>(
   options: ClientPoolOptions<C>,
 ): ClientPool<C> {
-  const clients = options.addresses.map((address) => ({
-    address,
-    client: new options.service(
-      address,
-      credentials.createInsecure(),
-      isName(address) ? NAME_OPTIONS : CHANNEL_OPTIONS,
-    ),
-  }));
+  const { clock, logger } = options;
   const target = `${options.name} at ${options.addresses.join(', ')}`;
-  const [only = '', ...others] = options.addresses;
-  const isOneName = others.length === 0 && isName(only);
-  let turn = 0;
-  const inTurn = (): readonly C[] => {
-    const first = turn++ % clients.length;
-    const all = [...clients.slice(first), ...clients.slice(0, first)].map(({ client }) => client);
-    // The second try goes to another process of the name.
-    return isOneName ? [...all, ...all] : all;
-  };
-  const oneAfterTheOther = async <Response>(
+  const peers = new Peers({
+    ...options,
+    channelOptions: CHANNEL_OPTIONS,
+    resolve: options.resolve ?? resolveHost,
+    onTurn(address, isHung) {
+      const turn = isHung ? 'does not answer: calls pass it over' : 'answers again';
+      logger?.warn({ address }, `${options.name} ${turn}`);
+    },
+  });
+  const toError = (error: unknown) => asRpcError(error, target);
+  const call = async <Response>(
     settings: CallSettings,
-    call: (client: C, deadline: number) => Promise<Response>,
+    ask: (peer: Peer<C>, ending: Ending<Response>, deadline: number) => () => void,
   ): Promise<Response> => {
-    const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    let failure: RpcError | undefined;
-    for (const client of inTurn()) {
-      try {
-        return await call(client, deadline);
-      } catch (error) {
-        failure = asRpcError(error, target);
-        if (failure.code !== status.UNAVAILABLE) throw failure;
-      }
-    }
-    throw failure ?? new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
+    const timeoutMs = settings.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const deadline = clock.now() + timeoutMs;
+    const known = peers.known(timeoutMs);
+    if (known) await known;
+    const how: CallInTurn<C, Response> = {
+      peers,
+      isIdempotent: settings.isIdempotent ?? false,
+      ask: (peer, ending) => ask(peer, ending, deadline),
+      toError,
+    };
+    return callInTurn(how);
   };
-  const streams: Disposable[] = [];
   return {
     target,
-    clients,
-    unary: (method, request, settings = {}) =>
-      oneAfterTheOther(settings, (client, deadline) =>
-        once(client, method(client), request, metadataOf(settings), deadline),
-      ),
-    asking: (method) => {
-      const streamOf = perClient((client: C) => {
-        const open = method(client).bind(client);
-        const stream = new QuestionStream({ open, clock: options.clock });
-        streams.push(stream);
-        return stream;
-      });
-      return (request, settings = {}) =>
-        oneAfterTheOther(settings, (client, deadline) =>
-          streamOf(client).ask(request, namesOf(settings), deadline - options.clock.now()),
-        );
+    get clients() {
+      return peers.all;
     },
-    async *stream(method, request, settings = {}) {
-      const [client] = inTurn();
-      if (!client) throw new RpcError(status.UNAVAILABLE, `${target}: no address is set`);
-      const deadline = options.clock.now() + (settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      const call = method(client).call(client, request, metadataOf(settings), { deadline });
+    watch: (listener) => peers.watch(listener),
+    unary: (method, request, settings = {}) =>
+      call(settings, ({ client }, { resolve, reject }, deadline) => {
+        const made = method(client).call(
+          client,
+          request,
+          metadataOf(settings),
+          { deadline },
+          (error, response) => (error ? reject(error) : resolve(response)),
+        );
+        return () => made.cancel();
+      }),
+    asking: (method) => {
+      const streamOf = questionStreams(method);
+      return (request, settings = {}) =>
+        call(settings, (peer, ending, deadline) => {
+          const nowMs = clock.now();
+          const metadata = namesOf(settings);
+          return streamOf(peer).ask(
+            { request, metadata, timeoutMs: deadline - nowMs, nowMs },
+            ending,
+          );
+        });
+    },
+    async *stream<Request, Response>(
+      method: (client: C) => StreamMethod<Request, Response>,
+      request: Request,
+      settings: CallSettings = {},
+    ) {
+      const { made, messages, first } = await call<Begun<Response>>(
+        settings,
+        ({ client }, ending, deadline) => {
+          const made = method(client).call(client, request, metadataOf(settings), { deadline });
+          begin(made, ending);
+          return () => made.cancel();
+        },
+      );
       try {
-        yield* messagesOf(call);
+        for (let next = first; !next.done; next = await messages.next()) yield next.value;
       } catch (error) {
-        throw asRpcError(error, target);
+        throw toError(error);
       } finally {
-        call.cancel();
+        made.cancel();
       }
     },
-    [Symbol.dispose]() {
-      streams.forEach((stream) => stream[Symbol.dispose]());
-      for (const { client } of clients) client.close();
-    },
+    [Symbol.dispose]: () => peers[Symbol.dispose](),
   };
 }
 
-function messagesOf<Response>(call: ClientReadableStream<Response>): AsyncIterable<Response> {
-  return call;
+/** A stream of which a message has come, or its end. */
+interface Begun<Response> {
+  readonly made: ClientReadableStream<Response>;
+  readonly messages: AsyncIterator<Response>;
+  readonly first: IteratorResult<Response>;
 }
 
-function once<Request, Response>(
-  client: BaseClient,
-  method: UnaryMethod<Request, Response>,
-  request: Request,
-  metadata: Metadata,
-  deadline: number,
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    method.call(client, request, metadata, { deadline }, (error, response) =>
-      error ? reject(error) : resolve(response),
-    );
-  });
+function begin<Response>(
+  made: ClientReadableStream<Response>,
+  { resolve, reject }: Ending<Begun<Response>>,
+): void {
+  const messages = (made as AsyncIterable<Response>)[Symbol.asyncIterator]();
+  messages.next().then((first) => resolve({ made, messages, first }), reject);
 }
 
-/** Makes one of each client, when it is first asked for. */
-function perClient<C, T>(create: (client: C) => T): (client: C) => T {
-  const made = new Map<C, T>();
-  return (client) => {
-    const one = made.get(client) ?? create(client);
-    made.set(client, one);
-    return one;
+/** A stream to each process, opened when it is first asked for. */
+function questionStreams<C extends BaseClient, Request, Response>(
+  method: (client: C) => QuestionMethod<Request, Response>,
+): (peer: Peer<C>) => QuestionStream<Request, Response> {
+  const opened = new WeakMap<Peer<C>, QuestionStream<Request, Response>>();
+  return (peer) => {
+    const existing = opened.get(peer);
+    if (existing) return existing;
+    const open = method(peer.client).bind(peer.client);
+    const stream = new QuestionStream({ open, onHeard: () => peer.heard() });
+    opened.set(peer, stream);
+    peer.keep(stream);
+    return stream;
   };
 }
 
@@ -227,22 +231,3 @@ function metadataOf(settings: CallSettings): Metadata {
 function namesOf({ traceparent, headers }: CallSettings): Record<string, string> {
   return traceparent ? { traceparent, ...headers } : { ...headers };
 }
-
-/** What the service said, or that it does not answer and where it was looked for. */
-function asRpcError(error: unknown, target: string): RpcError {
-  if (error instanceof RpcError) return error;
-  const { code, details } = error as Partial<ServiceError>;
-  if (code === undefined) return new RpcError(status.UNKNOWN, `${target}: ${String(error)}`);
-  const words = isOwnWords(code) ? `${target}: ${plain(details ?? '')}` : (details ?? '');
-  return new RpcError(code, words, { cause: error });
-}
-
-/** What grpc-js says of a connection that failed, without its wrapping. */
-function plain(details: string): string {
-  return details
-    .replace(/^(round_robin: )?(No connection established\. Last error: )*(Error: )?/, '')
-    .replace(/\.? Resolution note: ?$/, '');
-}
-
-const isOwnWords = (code: status): boolean =>
-  code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED;

@@ -3,7 +3,7 @@
  * waits when it breaks is answered with UNAVAILABLE, as calls of their own would be.
  */
 import { status, type ClientDuplexStream } from '@grpc/grpc-js';
-import type { Clock, Timer } from '../clock.ts';
+import type { Ending } from './call-in-turn.ts';
 import type { Answer, Question } from './questions.ts';
 
 export type QuestionCall<Request, Response> = ClientDuplexStream<
@@ -13,13 +13,21 @@ export type QuestionCall<Request, Response> = ClientDuplexStream<
 
 export interface QuestionStreamOptions<Request, Response> {
   readonly open: () => QuestionCall<Request, Response>;
-  readonly clock: Clock;
+  /** An answer came, be it one that nobody waits for any more. */
+  readonly onHeard: () => void;
 }
 
-interface Waiting<Response> {
-  readonly resolve: (response: Response) => void;
-  readonly reject: (error: unknown) => void;
-  readonly timer: Timer;
+interface Waiting<Response> extends Ending<Response> {
+  readonly timeoutMs: number;
+  /** In the time that `expire` is told. */
+  readonly giveUpAtMs: number;
+}
+
+export interface Asking<Request> {
+  readonly request: Request;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly nowMs: number;
 }
 
 export class QuestionStream<Request, Response> implements Disposable {
@@ -32,19 +40,25 @@ export class QuestionStream<Request, Response> implements Disposable {
     this.#options = options;
   }
 
-  /** Rejects like a call of grpc-js: with an error that has `code` and `details`. */
+  /** Ends like a call of grpc-js: with an error that has `code` and `details`. @returns how to give it up. */
   ask(
-    request: Request,
-    metadata: Readonly<Record<string, string>>,
-    timeoutMs: number,
-  ): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      const requestId = ++this.#lastId;
-      const timer = this.#options.clock.after(timeoutMs, () => this.#timeOut(requestId, timeoutMs));
-      this.#waiting.set(requestId, { resolve, reject, timer });
-      this.#call ??= this.#open();
-      this.#call.write({ requestId, metadata, request });
-    });
+    { request, metadata, timeoutMs, nowMs }: Asking<Request>,
+    { resolve, reject }: Ending<Response>,
+  ): () => void {
+    const requestId = ++this.#lastId;
+    this.#waiting.set(requestId, { resolve, reject, timeoutMs, giveUpAtMs: nowMs + timeoutMs });
+    this.#call ??= this.#open();
+    this.#call.write({ requestId, metadata, request });
+    return () => void this.#waiting.delete(requestId);
+  }
+
+  /** Gives up what has waited too long. */
+  expire(nowMs: number): void {
+    for (const [requestId, { giveUpAtMs, timeoutMs }] of this.#waiting) {
+      if (giveUpAtMs > nowMs) continue;
+      const problem = `no answer within ${timeoutMs} ms`;
+      this.#remove(requestId)?.reject(failure(status.DEADLINE_EXCEEDED, problem));
+    }
   }
 
   [Symbol.dispose](): void {
@@ -63,6 +77,7 @@ export class QuestionStream<Request, Response> implements Disposable {
   }
 
   #take({ requestId, outcome }: Answer<Response>): void {
+    this.#options.onHeard();
     const waiting = this.#remove(requestId);
     if (!waiting) return; // it was given up
     if (outcome?.$case === 'response') waiting.resolve(outcome.value);
@@ -72,13 +87,7 @@ export class QuestionStream<Request, Response> implements Disposable {
   #remove(requestId: bigint): Waiting<Response> | undefined {
     const waiting = this.#waiting.get(requestId);
     this.#waiting.delete(requestId);
-    waiting?.timer.cancel();
     return waiting;
-  }
-
-  #timeOut(requestId: bigint, timeoutMs: number): void {
-    const problem = `no answer within ${timeoutMs} ms`;
-    this.#remove(requestId)?.reject(failure(status.DEADLINE_EXCEEDED, problem));
   }
 
   #broken(call: QuestionCall<Request, Response>, error: unknown): void {

@@ -57,8 +57,11 @@ const HOST = '127.0.0.1';
 
 const asItIs = (store: PresenceStore): PresenceStore => store;
 
-const serve = (services: readonly MountedService[], port = 0): Promise<GrpcServer> =>
-  createGrpcServer({ services, host: HOST, port, drainMs: 0, clock: systemClock });
+/** Another address of this machine: what a name may lead to besides. */
+const SECOND_HOST = '127.0.0.2';
+
+const serve = (services: readonly MountedService[], port = 0, host = HOST): Promise<GrpcServer> =>
+  createGrpcServer({ services, host, port, drainMs: 0, clock: systemClock });
 
 export async function startInProcessMesh(
   options: InProcessMeshOptions = {},
@@ -77,29 +80,30 @@ export async function startInProcessMesh(
   let presenceServer: GrpcServer | undefined = await serve(presencePart.services);
   const presencePort = presenceServer.port;
   disposer.defer(async () => presenceServer?.[Symbol.asyncDispose]());
-  const addresses = [`${HOST}:${presencePort}`];
+  const hosts = [HOST];
   if (options.hasSecondPresence) {
-    const second = disposer.add(await serve(addPresence().services));
-    // How grpc-js writes a name that stands for two addresses.
-    addresses[0] = `ipv4:${HOST}:${presencePort},${HOST}:${second.port}`;
+    disposer.add(await serve(addPresence().services, presencePort, SECOND_HOST));
+    hosts.push(SECOND_HOST);
   }
+  const presenceAt = {
+    addresses: [`presence:${presencePort}`],
+    resolve: () => Promise.resolve(hosts),
+    clock: systemClock,
+  };
   const presence = createClientPool({
     service: PresenceServiceClient,
     name: 'presence',
-    addresses,
-    clock: systemClock,
+    ...presenceAt,
   });
   const registry = createClientPool({
     service: ConnectionRegistryServiceClient,
     name: 'presence',
-    addresses,
-    clock: systemClock,
+    ...presenceAt,
   });
   const notifications = createClientPool({
     service: NotificationServiceClient,
     name: 'presence',
-    addresses,
-    clock: systemClock,
+    ...presenceAt,
   });
   disposer.defer(() => notifications[Symbol.dispose]());
   disposer.defer(() => presence[Symbol.dispose]());
