@@ -10,18 +10,22 @@ import {
 import {
   PresenceServiceService,
   type PresenceServiceServer,
+  type SetStatusRequest,
   type StreamHeartbeatsRequest,
   type StreamHeartbeatsResponse,
 } from '../gen/presence/v1/presence_service.ts';
 import {
   ConnectionRegistryServiceService,
   type ConnectionRegistryServiceServer,
+  type KeepGatewayRequest,
+  type RegisterSessionRequest,
 } from '../gen/registry/v1/registry_service.ts';
 import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { answering } from '../lib/grpc/answers.ts';
 import { serverStream, unary } from '../lib/grpc/handlers.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
+import { inTime, watchStandstill, type Standstill } from '../lib/grpc/standstill.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -74,33 +78,43 @@ export function createPresence(options: PresenceOptions): PresencePart {
   disposer.defer(() => shardStates[Symbol.dispose]());
   const stopping = createAbortController();
   disposer.defer(() => stopping.abort());
+  const standstill = watchStandstill(clock);
+  disposer.defer(() => standstill[Symbol.dispose]());
+  const guarded = { ...options, standstill };
   const settings = watchSettings({ ...options, readiness });
   disposer.defer(() => settings[Symbol.dispose]());
   return {
     readiness,
     services: [
-      presenceService(options, shardStates, readiness, stopping),
-      registryService(options, readiness),
+      presenceService(guarded, shardStates, readiness, stopping),
+      registryService(guarded, readiness),
       notificationService(options, readiness),
     ],
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
   };
 }
 
+interface Guarded extends PresenceOptions {
+  readonly standstill: Standstill;
+}
+
 function presenceService(
-  { store, bus, logger }: PresenceOptions,
+  { store, bus, logger, standstill }: Guarded,
   shardStates: ShardStates,
   readiness: Readiness,
   stopping: AbortController,
 ): MountedService {
   const streams = { logger, stopping: stopping.signal };
   const lookUp = createLookUp(store);
+  const set = inTime(standstill, (request: SetStatusRequest, context) =>
+    setStatus(store, request, context),
+  );
   const implementation: PresenceServiceServer = {
     streamHeartbeats: (
       call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
-    ) => serveHeartbeats(call, { store, shardStates, ...streams }),
-    setStatus: unary(logger, (request, context) => setStatus(store, request, context)),
-    streamStatuses: answering(streams, (request, context) => setStatus(store, request, context)),
+    ) => serveHeartbeats(call, { store, shardStates, standstill, ...streams }),
+    setStatus: unary(logger, set),
+    streamStatuses: answering(streams, set),
     getPresence: unary(logger, (request) => getPresence(lookUp, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
@@ -114,19 +128,23 @@ function presenceService(
   return { name, definition: PresenceServiceService, implementation, readiness, onStop };
 }
 
-function registryService(options: PresenceOptions, readiness: Readiness): MountedService {
-  const { logger } = options;
+function registryService(options: Guarded, readiness: Readiness): MountedService {
+  const { logger, standstill } = options;
   const registry = { ...options, gatewayTtlMs: GATEWAY_TTL_MS };
+  const register = inTime(standstill, (request: RegisterSessionRequest, context) =>
+    registryHandlers.registerSession(registry, request, context),
+  );
+  const keep = inTime(standstill, (request: KeepGatewayRequest) =>
+    registryHandlers.keepGateway(registry, request),
+  );
   const implementation: ConnectionRegistryServiceServer = {
-    registerSession: unary(logger, (request, context) =>
-      registryHandlers.registerSession(registry, request, context),
-    ),
+    registerSession: unary(logger, register),
     closeSession: unary(logger, (request, context) =>
       registryHandlers.closeSession(registry, request, context),
     ),
     lookupRoutes: unary(logger, (request) => registryHandlers.lookupRoutes(registry, request)),
     listSessions: unary(logger, (request) => registryHandlers.listSessions(registry, request)),
-    keepGateway: unary(logger, (request) => registryHandlers.keepGateway(registry, request)),
+    keepGateway: unary(logger, keep),
     listGateways: unary(logger, () => registryHandlers.listGateways(registry)),
     listShards: unary(logger, () => registryHandlers.listShards(registry)),
   };

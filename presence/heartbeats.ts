@@ -1,13 +1,14 @@
 /** One heartbeat stream of one gateway: batches in, outcomes and news of shards out. */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import type {
   BatchOutcome,
   StreamHeartbeatsRequest,
   StreamHeartbeatsResponse,
 } from '../gen/presence/v1/presence_service.ts';
 import { toDuration } from '../lib/durations.ts';
-import { invalidArgument, isUnavailable, messageOf } from '../lib/errors.ts';
+import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
 import { answerEach } from '../lib/grpc/answers.ts';
+import type { Standstill } from '../lib/grpc/standstill.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { MAX_BATCH } from './limits.ts';
@@ -19,6 +20,8 @@ type HeartbeatCall = ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeat
 export interface HeartbeatOptions {
   readonly store: PresenceStore;
   readonly shardStates: ShardStates;
+  /** Beats that waited while this process stood still are older than they say. */
+  readonly standstill: Standstill;
   readonly logger: Logger;
   /** Aborts when the process stops: gateways are to beat through another one at once. */
   readonly stopping: AbortSignal;
@@ -41,7 +44,7 @@ function toFloor({ shard, floor, holdMs }: ShardNews) {
 }
 
 async function beat(
-  { store }: HeartbeatOptions,
+  { store, standstill }: HeartbeatOptions,
   { batchId, shard, beats }: StreamHeartbeatsRequest,
 ): Promise<BatchOutcome> {
   if (shard >= store.shardCount) {
@@ -54,6 +57,7 @@ async function beat(
     throw invalidArgument('beats', `has ${beats.length}; give 1 to ${MAX_BATCH}`);
   }
   try {
+    standstill.check();
     const { outcomes } = await store.beat(shard, beats);
     const failed = beats.flatMap(({ sessionId }, index) => {
       const outcome = outcomes[index] ?? 'UNKNOWN';
@@ -62,7 +66,11 @@ async function beat(
     return { batchId, failed, error: '' };
   } catch (error) {
     // The stream outlives Redis: the gateway sends the batch again.
-    if (isUnavailable(error)) return { batchId, failed: [], error: messageOf(error) };
+    if (isUnavailable(error) || isAborted(error))
+      return { batchId, failed: [], error: messageOf(error) };
     throw error;
   }
 }
+
+const isAborted = (error: unknown): error is RpcError =>
+  error instanceof RpcError && error.code === status.ABORTED;

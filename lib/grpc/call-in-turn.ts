@@ -1,6 +1,7 @@
 /**
  * One call, made of one process; of the next one when that is UNAVAILABLE, and of another one besides when that hangs
- * and the call may be repeated. The first answer counts, and whoever was asked besides is let off.
+ * and the call may be repeated. The first answer counts, and whoever was asked besides is let off. Who answers ABORTED
+ * has done nothing, since it stood still before it read the call: that is made again.
  */
 import { status } from '@grpc/grpc-js';
 import type { RpcError } from '../errors.ts';
@@ -19,9 +20,11 @@ export interface CallInTurn<C extends BaseClient, Response> {
   /** Asks one process. @returns how to let it off. */
   readonly ask: (peer: Peer<C>, ending: Ending<Response>) => () => void;
   readonly toError: (error: unknown) => RpcError;
+  /** Runs a task in a moment. */
+  readonly later: (task: () => void) => void;
 }
 
-/** Others asked because one hangs: when many hang, or all, there is no storm. */
+/** Asked again because one hangs or stood still: when many do, or all, there is no storm. */
 const MAX_REPEATS = 2;
 
 interface Asked<C extends BaseClient> extends Attempt {
@@ -33,8 +36,7 @@ export function callInTurn<C extends BaseClient, Response>(
   call: CallInTurn<C, Response>,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const running = new Running(call, { resolve, reject });
-    if (!running.askNext('ANY')) reject(call.toError(noProcess(call.peers.problem)));
+    new Running(call, { resolve, reject }).begin();
   });
 }
 
@@ -53,8 +55,15 @@ class Running<C extends BaseClient, Response> {
     this.#turn = call.peers.nextTurn();
   }
 
+  begin(): void {
+    if (this.#askNext('ANY')) return;
+    const details = this.#call.peers.problem;
+    const error = Object.assign(new Error(details), { code: status.UNAVAILABLE, details });
+    this.#ending.reject(this.#call.toError(error));
+  }
+
   /** @returns whether there was one to ask. */
-  askNext(which: 'ANSWERING' | 'ANY'): boolean {
+  #askNext(which: 'ANSWERING' | 'ANY'): boolean {
     const peer = this.#call.peers.pick(this.#turn, this.#tried, which);
     if (!peer) return false;
     this.#tried.push(peer);
@@ -74,7 +83,12 @@ class Running<C extends BaseClient, Response> {
 
   #repeat(): void {
     if (!this.#call.isIdempotent || this.#repeats >= MAX_REPEATS) return;
-    if (this.askNext('ANSWERING')) this.#repeats++;
+    if (this.#askNext('ANSWERING')) this.#repeats++;
+  }
+
+  #askAgain(): void {
+    this.#tried.length = 0;
+    this.#call.later(() => this.begin());
   }
 
   #answered(asked: Asked<C>, response: Response): void {
@@ -90,8 +104,10 @@ class Running<C extends BaseClient, Response> {
     if (isAnswer(error.code)) asked.peer.heard();
     this.#end(asked);
     if (this.#isOver) return;
-    if (error.code === status.UNAVAILABLE && this.askNext('ANY')) return;
-    if (!isAnswer(error.code) && this.#waiting.size > 0) return;
+    const isAborted = error.code === status.ABORTED;
+    if (error.code === status.UNAVAILABLE && this.#askNext('ANY')) return;
+    if ((isAborted || !isAnswer(error.code)) && this.#waiting.size > 0) return;
+    if (isAborted && this.#repeats++ < MAX_REPEATS) return this.#askAgain();
     this.#finish();
     this.#ending.reject(error);
   }
@@ -108,8 +124,4 @@ class Running<C extends BaseClient, Response> {
       asked.letOff();
     }
   }
-}
-
-function noProcess(details: string): Error {
-  return Object.assign(new Error(details), { code: status.UNAVAILABLE, details });
 }

@@ -189,7 +189,10 @@ export interface BatchOutcome {
   batchId: bigint;
   /** The sessions that were not extended; all others were. */
   failed: FailedBeat[];
-  /** Set when Redis did not answer: nothing is known of any beat of the batch, send them again. */
+  /**
+   * Set when Redis did not answer, or the process stood still: nothing is known of any beat of the batch, send them
+   * again.
+   */
   error: string;
 }
 
@@ -2648,7 +2651,8 @@ export const ExplainPresenceResponse: MessageFns<ExplainPresenceResponse> = {
  * Users' leases and statuses, kept in Redis. Stateless: any process answers for any user.
  *
  * Every RPC may return UNAVAILABLE when Redis does not answer (retry with backoff) and
- * INVALID_ARGUMENT with the name of the field that is wrong.
+ * INVALID_ARGUMENT with the name of the field that is wrong. SetStatus may return ABORTED: the process stood still, and
+ * what it was asked meanwhile is not done, since something later may have been done elsewhere; ask again.
  */
 export type PresenceServiceService = typeof PresenceServiceService;
 export const PresenceServiceService = {

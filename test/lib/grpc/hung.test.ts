@@ -9,6 +9,7 @@ import {
   type ListContactsResponse,
 } from '../../../gen/graph/v1/graph_service.ts';
 import { systemClock as clock } from '../../../lib/clock.ts';
+import { RpcError } from '../../../lib/errors.ts';
 import { answering } from '../../../lib/grpc/answers.ts';
 import { createClientPool, type CallSettings, type ClientPool } from '../../../lib/grpc/client.ts';
 import { serverStream, unary } from '../../../lib/grpc/handlers.ts';
@@ -219,4 +220,22 @@ test('a process that hangs from the start is passed over, too', async () => {
   processes[0]!.freeze();
   const ask = ways[0]![1]();
   for (const name of 'abcdef') expect(await ask(name, PATIENT)).toBe('second');
+});
+
+test('who stood still has done nothing: it is asked again, and not for ever', async () => {
+  const [first, second] = processes;
+  const refuse = () => {
+    throw new RpcError(status.ABORTED, 'this process stood still; ask again');
+  };
+  const ask = ways[1]![1]();
+  for (const process of processes) process.delay = Promise.resolve().then(refuse);
+  for (const process of processes) process.delay.catch(() => undefined);
+  await expect(ask('a', PATIENT)).rejects.toMatchObject({ code: status.ABORTED });
+  const tries = first!.asked.length + second!.asked.length;
+  expect(tries).toBeGreaterThan(1);
+  expect(tries).toBeLessThan(5);
+  const answer = ask('b', PATIENT);
+  await eventually(() => expect([...first!.asked, ...second!.asked]).toContain('b'));
+  for (const process of processes) process.delay = Promise.resolve();
+  expect(await answer).toMatch(/first|second/);
 });
