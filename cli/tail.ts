@@ -39,6 +39,7 @@ async function tail(
   const request = { userIds: [...user], cursor };
   const responses = presence.stream((client) => client.watchPresence, request, {
     timeoutMs: Infinity,
+    isIdempotent: true,
   });
   for await (const response of responses) {
     const line = json ? JSON.stringify(WatchPresenceResponse.toJSON(response)) : lineOf(response);

@@ -7,6 +7,7 @@ import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
+import { watchStandstill } from '../lib/grpc/standstill.ts';
 import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createReadiness, type Readiness } from '../lib/readiness.ts';
@@ -55,9 +56,12 @@ export function createGraph(options: GraphOptions): GraphPart {
     const onLoad = (): void => users.forgetAll();
     disposer.add(startReplay({ store, announcer, clock, logger, onLoad, onHealth }));
   });
+  const standstill = watchStandstill(clock);
+  disposer.defer(() => standstill[Symbol.dispose]());
   const importEdges = createImporter(store);
   const implementation = createGraphHandlers({
-    ...{ store, users, announcer, presence, importEdges, logger, stopping: stopping.signal },
+    ...{ store, users, announcer, presence, importEdges, standstill, logger },
+    stopping: stopping.signal,
   });
   const name = 'graph.v1.GraphService';
   const onStop = (): void => stopping.abort();

@@ -20,6 +20,7 @@ import type {
 import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
 import { answering, type AnsweringOptions } from '../lib/grpc/answers.ts';
 import { clientStream, serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
+import { inTime, type Standstill } from '../lib/grpc/standstill.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Announcer, AnnouncingPresence } from './announcer.ts';
 import { audienceAmong, audienceOf, contactOf, contactsOf, type Audience } from './audience.ts';
@@ -36,6 +37,8 @@ export interface GraphHandlersOptions extends AnsweringOptions {
   readonly announcer: Announcer;
   readonly presence: Pick<AnnouncingPresence, 'offline'>;
   readonly importEdges: ImportEdges;
+  /** A change of an edge that waited while this process stood still may have been overtaken. */
+  readonly standstill: Standstill;
 }
 
 /** Users a call may name. */
@@ -45,10 +48,11 @@ const DEFAULT_PAGE_SIZE = 500;
 
 export function createGraphHandlers(options: GraphHandlersOptions): GraphServiceServer {
   const { logger } = options;
+  const store = inTime(options.standstill, (edge: EdgeChange, context) =>
+    traceChange(edge, context, (traceparent) => changeEdge(options, edge, traceparent)),
+  );
   const change = (edge: EdgeChange, field: string, context: CallContext) =>
-    traceChange(checked(edge, field), context, (traceparent) =>
-      changeEdge(options, edge, traceparent),
-    );
+    store(checked(edge, field), context);
   const audience = (request: GetAudienceRequest, context: CallContext) =>
     traceAudience(request, context, () => getAudience(options, request));
   return {

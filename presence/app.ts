@@ -23,9 +23,9 @@ import {
 import { createAbortController } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { answering } from '../lib/grpc/answers.ts';
-import { serverStream, unary } from '../lib/grpc/handlers.ts';
+import { serverStream, unary, type CallContext } from '../lib/grpc/handlers.ts';
 import type { MountedService } from '../lib/grpc/server.ts';
-import { inTime, watchStandstill, type Standstill } from '../lib/grpc/standstill.ts';
+import { inTime, neverLate, watchStandstill, type Standstill } from '../lib/grpc/standstill.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import { createDisposer } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -106,15 +106,14 @@ function presenceService(
 ): MountedService {
   const streams = { logger, stopping: stopping.signal };
   const lookUp = createLookUp(store);
-  const set = inTime(standstill, (request: SetStatusRequest, context) =>
-    setStatus(store, request, context),
-  );
+  const set = (request: SetStatusRequest, context: CallContext) =>
+    setStatus(store, request, context);
   const implementation: PresenceServiceServer = {
     streamHeartbeats: (
       call: ServerDuplexStream<StreamHeartbeatsRequest, StreamHeartbeatsResponse>,
     ) => serveHeartbeats(call, { store, shardStates, standstill, ...streams }),
-    setStatus: unary(logger, set),
-    streamStatuses: answering(streams, set),
+    setStatus: unary(logger, inTime(standstill, set)),
+    streamStatuses: answering(streams, neverLate(standstill, set)),
     getPresence: unary(logger, (request) => getPresence(lookUp, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),

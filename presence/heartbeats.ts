@@ -1,14 +1,14 @@
 /** One heartbeat stream of one gateway: batches in, outcomes and news of shards out. */
-import { status, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type {
   BatchOutcome,
   StreamHeartbeatsRequest,
   StreamHeartbeatsResponse,
 } from '../gen/presence/v1/presence_service.ts';
 import { toDuration } from '../lib/durations.ts';
-import { invalidArgument, isUnavailable, messageOf, RpcError } from '../lib/errors.ts';
+import { invalidArgument, isUnavailable, messageOf } from '../lib/errors.ts';
 import { answerEach } from '../lib/grpc/answers.ts';
-import type { Standstill } from '../lib/grpc/standstill.ts';
+import { stoodStill, type Standstill } from '../lib/grpc/standstill.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { MAX_BATCH } from './limits.ts';
@@ -56,8 +56,8 @@ async function beat(
   if (beats.length === 0 || beats.length > MAX_BATCH) {
     throw invalidArgument('beats', `has ${beats.length}; give 1 to ${MAX_BATCH}`);
   }
+  if (standstill.catchingUp()) return { batchId, failed: [], error: stoodStill().message };
   try {
-    standstill.check();
     const { outcomes } = await store.beat(shard, beats);
     const failed = beats.flatMap(({ sessionId }, index) => {
       const outcome = outcomes[index] ?? 'UNKNOWN';
@@ -66,11 +66,7 @@ async function beat(
     return { batchId, failed, error: '' };
   } catch (error) {
     // The stream outlives Redis: the gateway sends the batch again.
-    if (isUnavailable(error) || isAborted(error))
-      return { batchId, failed: [], error: messageOf(error) };
+    if (isUnavailable(error)) return { batchId, failed: [], error: messageOf(error) };
     throw error;
   }
 }
-
-const isAborted = (error: unknown): error is RpcError =>
-  error instanceof RpcError && error.code === status.ABORTED;

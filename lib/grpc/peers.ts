@@ -25,6 +25,8 @@ export interface PeersOptions<C extends BaseClient> {
 
 /** How soon a process that was added under a name gets its share. */
 const LOOK_UP_MS = 5000;
+/** How long a call waits for names to be looked up for the first time. */
+const MAX_FIRST_LOOK_UP_MS = 10_000;
 /** How soon a name that could not be looked up is looked up again. */
 const RETRY_MS = 1000;
 
@@ -72,7 +74,8 @@ export class Peers<C extends BaseClient> implements Disposable {
   known(withinMs: number): Promise<void> | undefined {
     if (!this.#first) return undefined;
     const isOver = createAbortController();
-    const timeUp = this.#options.clock.sleep(withinMs, isOver.signal).catch(() => undefined);
+    const waitMs = Math.min(withinMs, MAX_FIRST_LOOK_UP_MS);
+    const timeUp = this.#options.clock.sleep(waitMs, isOver.signal).catch(() => undefined);
     return Promise.race([this.#first, timeUp]).finally(() => isOver.abort());
   }
 

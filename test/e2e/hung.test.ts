@@ -3,6 +3,7 @@
  * What clients see of it: nothing.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { status as grpcStatus } from '@grpc/grpc-js';
 import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import type { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
@@ -167,7 +168,9 @@ test('what was asked of a process that hung is not done when it goes on', async 
     { userId: user('alice'), change: { $case: 'chosen', value: Status.STATUS_BUSY } },
     { timeoutMs: 2000 },
   );
+  const lateCall = choose(alone, Status.STATUS_AWAY, 2000);
   await expect(late).rejects.toThrow('no answer within');
+  await expect(lateCall).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
   await choose(well, Status.STATUS_ONLINE, PATIENCE_MS);
   hung!.resume();
   // It answers in order: after this nothing waits any more.

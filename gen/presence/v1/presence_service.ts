@@ -2651,8 +2651,8 @@ export const ExplainPresenceResponse: MessageFns<ExplainPresenceResponse> = {
  * Users' leases and statuses, kept in Redis. Stateless: any process answers for any user.
  *
  * Every RPC may return UNAVAILABLE when Redis does not answer (retry with backoff) and
- * INVALID_ARGUMENT with the name of the field that is wrong. SetStatus may return ABORTED: the process stood still, and
- * what it was asked meanwhile is not done, since something later may have been done elsewhere; ask again.
+ * INVALID_ARGUMENT with the name of the field that is wrong. StreamStatuses may answer ABORTED: the process stood
+ * still, and what it was asked meanwhile is not done, since something later may have been done elsewhere; ask again.
  */
 export type PresenceServiceService = typeof PresenceServiceService;
 export const PresenceServiceService = {

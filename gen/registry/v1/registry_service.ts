@@ -2186,8 +2186,7 @@ export const ListShardsResponse: MessageFns<ListShardsResponse> = {
  * Which sessions are alive, and on which gateways. Kept in Redis; any process answers for any user.
  *
  * Every RPC may return UNAVAILABLE when Redis does not answer (retry with backoff) and
- * INVALID_ARGUMENT with the name of the field that is wrong. RegisterSession and KeepGateway may return ABORTED: the
- * process stood still, and what it was asked meanwhile is not done; ask again.
+ * INVALID_ARGUMENT with the name of the field that is wrong.
  */
 export type ConnectionRegistryServiceService = typeof ConnectionRegistryServiceService;
 export const ConnectionRegistryServiceService = {

@@ -1,6 +1,11 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { status } from '@grpc/grpc-js';
-import { inTime, watchStandstill, type Standstill } from '../../../lib/grpc/standstill.ts';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Metadata, status } from '@grpc/grpc-js';
+import {
+  inTime,
+  neverLate,
+  watchStandstill,
+  type Standstill,
+} from '../../../lib/grpc/standstill.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
 
 let clock: ManualClock;
@@ -15,15 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => standstill[Symbol.dispose]());
 
-const done = (): boolean => {
-  try {
-    standstill.check();
-    return true;
-  } catch (error) {
-    expect(error).toMatchObject({ code: status.ABORTED, message: expect.stringMatching(/again$/) });
-    return false;
-  }
-};
+const done = (): boolean => standstill.catchingUp() === undefined;
 
 test('while time passes as it should, everything is done', () => {
   for (let i = 0; i < 100; i++) {
@@ -44,12 +41,39 @@ test('after a standstill nothing is done, whether timers or sockets come first, 
   expect(done()).toBe(true);
 });
 
-test('a handler of changes is not called', async () => {
-  const asked: string[] = [];
-  const handle = inTime(standstill, (request: string) => Promise.resolve(asked.push(request)));
-  const context = { metadata: expect.anything() as never, signal: new AbortController().signal };
-  await handle('a', context);
-  stoodMs += 300;
-  expect(() => handle('b', context)).toThrow(/stood still/);
-  expect(asked).toEqual(['a']);
+describe('what came late', () => {
+  let asked: string[];
+  let giveUp: AbortController;
+  const context = () => ({ metadata: new Metadata(), signal: giveUp.signal });
+  const handle = (request: string) => Promise.resolve(asked.push(request));
+  beforeEach(() => {
+    asked = [];
+    giveUp = new AbortController();
+  });
+
+  test('a call waits until it has caught up, and is dropped if its caller has gone', async () => {
+    const call = inTime(standstill, handle);
+    await call('a', context());
+    stoodMs += 300;
+    const waits = call('b', context());
+    giveUp = new AbortController();
+    const isGone = call('c', context());
+    giveUp.abort();
+    expect(asked).toEqual(['a']);
+    clock.advance(300);
+    await waits;
+    await expect(isGone).rejects.toMatchObject({ name: 'AbortError' });
+    expect(asked).toEqual(['a', 'b']);
+  });
+
+  test('a question is refused', async () => {
+    const question = neverLate(standstill, handle);
+    await question('a', context());
+    stoodMs += 300;
+    await expect(question('b', context())).rejects.toMatchObject({
+      code: status.ABORTED,
+      message: expect.stringMatching(/ask again$/),
+    });
+    expect(asked).toEqual(['a']);
+  });
 });
