@@ -24,4 +24,4 @@ function hintFor(setting: string, error: { code?: unknown }): string | undefined
 }
 
 /** A service that is there, and says that its own server does not answer, needs no other one. */
-const NOBODY_THERE = /connect E|resolution failed|no connection/i;
+const NOBODY_THERE = /connect E|getaddrinfo E|no connection/i;
