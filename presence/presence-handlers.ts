@@ -81,6 +81,16 @@ function renewalOf({ renew, renewPresent }: AnnounceRequest): { renew?: Renewal 
   return renewPresent ? { renew: 'PRESENT' } : {};
 }
 
+/** A revision stays with the user, and no smaller one ever replaces it: one that no graph can reach is refused. */
+function requireRevision(graphRevision: bigint): void {
+  if (graphRevision <= BigInt(Number.MAX_SAFE_INTEGER)) return;
+  const mend = 'give the one that a call of GraphService answered';
+  throw invalidArgument(
+    'graph_revision',
+    `${graphRevision} is above what a graph counts to; ${mend}`,
+  );
+}
+
 export async function announce(
   store: PresenceStore,
   request: AnnounceRequest,
@@ -90,6 +100,7 @@ export async function announce(
   if (request.onlyUserIds.length > 0) {
     requireIdentifiers('only_user_ids', request.onlyUserIds, MAX_BATCH);
   }
+  requireRevision(request.graphRevision);
   const reply = await settle(store, context, (origin) => ({
     kind: 'announce',
     userId,

@@ -349,6 +349,17 @@ describe('bad input is refused by the name of the field', () => {
       () => presence.unary((client) => client.setStatus, { userId: 'alice', change: undefined }),
     ],
     [
+      'graph_revision',
+      () =>
+        presence.unary((client) => client.announce, {
+          subjectUserId: 'alice',
+          onlyUserIds: [],
+          graphRevision: 2n ** 53n,
+          renew: false,
+          renewPresent: false,
+        }),
+    ],
+    [
       'only_user_ids[0]',
       () =>
         presence.unary((client) => client.announce, {

@@ -319,7 +319,7 @@ export interface AnnounceRequest {
   subjectUserId: string;
   /** The viewers to tell, at most 1,000. Empty: nobody is told, only the revision rises. */
   onlyUserIds: string[];
-  /** Commit timestamp of the change in the graph; readers of the subject's audience wait for it. */
+  /** Commit timestamp of the change in the graph, below 2^53; readers of the subject's audience wait for it. */
   graphRevision: bigint;
   /**
    * A version that all of the viewers have been shown as OFFLINE. If it still is the subject's and the subject is
