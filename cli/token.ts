@@ -7,6 +7,11 @@ import { requireUser } from './user-argument.ts';
 
 const LIFETIME = '12h';
 
+const { MESH_JWT_SECRET, MESH_JWT_AUDIENCE, MESH_JWT_ISSUER } = gatewaySettings;
+const tokenSettings = { MESH_JWT_SECRET, MESH_JWT_AUDIENCE, MESH_JWT_ISSUER };
+
+type TokenSettings = ReturnType<typeof readSettings<typeof tokenSettings>>;
+
 /** `mesh token USER`: what a client shows at the gateway's door. */
 export function tokenCommand(env: Environment): Command {
   return new Command('token')
@@ -16,19 +21,19 @@ export function tokenCommand(env: Environment): Command {
     .action(async (user: string, { operator }: { operator?: boolean }) => {
       const userId = requireUser('USER', user);
       const claims = operator ? { role: 'operator' } : {};
-      const { MESH_JWT_SECRET } = gatewaySettings;
-      const { MESH_JWT_SECRET: secret } = readSettings({ MESH_JWT_SECRET }, env, knownNames);
-      process.stdout.write(`${await tokenFor(userId, claims, secret)}\n`);
+      const settings = readSettings(tokenSettings, env, knownNames);
+      process.stdout.write(`${await tokenFor(userId, claims, settings)}\n`);
     });
 }
 
 async function tokenFor(
   userId: string,
   claims: { role?: string },
-  secret: string | undefined,
+  settings: TokenSettings,
 ): Promise<string> {
+  const { MESH_JWT_SECRET: secret, MESH_JWT_AUDIENCE: aud, MESH_JWT_ISSUER: iss } = settings;
   if (!secret) return `dev:${userId}`;
-  return new SignJWT(claims)
+  return new SignJWT({ ...claims, ...(aud && { aud }), ...(iss && { iss }) })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(userId)
     .setIssuedAt()

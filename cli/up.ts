@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { createFanout } from '../fanout/app.ts';
 import { createGateway } from '../gateway/app.ts';
+import { authOf } from '../gateway/config.ts';
 import { GraphServiceClient } from '../gen/graph/v1/graph_service.ts';
 import { NotificationServiceClient } from '../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../gen/presence/v1/presence_service.ts';
@@ -102,11 +103,7 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
       topicReplication: settings.MESH_KAFKA_REPLICATION,
       drainMs: GATEWAY_DRAIN_MS,
-      auth: {
-        mode: settings.MESH_AUTH,
-        jwtSecret: settings.MESH_JWT_SECRET,
-        jwksUrl: settings.MESH_JWKS_URL,
-      },
+      auth: authOf(settings),
     }),
   );
   announceReady(gateway, settings, grpcAddress);

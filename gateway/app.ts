@@ -39,7 +39,7 @@ export interface GatewayOptions extends UpstreamClients {
   readonly bus: MessageBus;
   /** 0 means any free one. */
   readonly httpPort: number;
-  readonly auth: Pick<AuthOptions, 'mode' | 'jwtSecret' | 'jwksUrl'>;
+  readonly auth: Omit<AuthOptions, 'host' | 'clock'>;
   /** Default: loopback with dev tokens, else all interfaces. */
   readonly host?: string | undefined;
   /** Default: the host name. */

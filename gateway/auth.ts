@@ -34,6 +34,10 @@ export interface AuthOptions {
   readonly host: string;
   readonly jwtSecret?: string | undefined;
   readonly jwksUrl?: string | undefined;
+  /** Whom tokens must be for, their claim `aud`; needed with `jwksUrl`. */
+  readonly jwtAudience?: string | undefined;
+  /** Who must have made them, their claim `iss`; anyone who has the key when absent. */
+  readonly jwtIssuer?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -52,7 +56,8 @@ export function tokenOf(request: HttpRequest): string {
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
-function devAuthenticator({ host }: AuthOptions): Authenticator {
+function devAuthenticator({ host, ...options }: AuthOptions): Authenticator {
+  requireNoTokenRules(options);
   if (!LOOPBACK.test(host)) {
     throw new ConfigError([
       `MESH_AUTH=dev lets anyone be anyone, so it is served on loopback only, not on ${host}. ` +
@@ -65,6 +70,24 @@ function devAuthenticator({ host }: AuthOptions): Authenticator {
       return { userId: requireUserId(token.slice(4)), expiresAtMs: Infinity, isOperator: true };
     },
   };
+}
+
+/** Whoever set them believes that tokens are checked. */
+function requireNoTokenRules(options: Omit<AuthOptions, 'host'>): void {
+  const { jwtSecret, jwksUrl, jwtAudience, jwtIssuer } = options;
+  const rules = {
+    MESH_JWT_SECRET: jwtSecret,
+    MESH_JWKS_URL: jwksUrl,
+    MESH_JWT_AUDIENCE: jwtAudience,
+    MESH_JWT_ISSUER: jwtIssuer,
+  };
+  const given = Object.entries(rules).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return;
+  const names = given.map(([name]) => name).join(', ');
+  throw new ConfigError([
+    `${names}: set, but MESH_AUTH is dev, which checks no token: anyone could be anyone. ` +
+      `Set MESH_AUTH=jwt, or unset ${names}.`,
+  ]);
 }
 
 function requireUserId(text: string): string {
@@ -83,7 +106,7 @@ function jwtAuthenticator(options: AuthOptions): Authenticator {
   return {
     async authenticate(token) {
       const payload = await verify(token).catch((error: unknown) => {
-        throw refusal(error);
+        throw refusal(error, options);
       });
       const userId = requireUserId(payload.sub ?? '');
       const expiresAtMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1000;
@@ -93,11 +116,13 @@ function jwtAuthenticator(options: AuthOptions): Authenticator {
 }
 
 function verifier(options: AuthOptions): (token: string) => Promise<JWTPayload> {
-  const { jwtSecret, jwksUrl, clock } = options;
+  const { jwtSecret, jwksUrl, jwtAudience: audience, jwtIssuer: issuer, clock } = options;
   const rules = () => ({
     requiredClaims: ['sub', 'exp'],
     clockTolerance: CLOCK_TOLERANCE_S,
     currentDate: new Date(clock.now()),
+    ...(audience !== undefined && { audience }),
+    ...(issuer !== undefined && { issuer }),
   });
   if (jwtSecret && jwksUrl) {
     throw new ConfigError(['MESH_JWT_SECRET and MESH_JWKS_URL exclude each other: set one.']);
@@ -108,6 +133,13 @@ function verifier(options: AuthOptions): (token: string) => Promise<JWTPayload> 
       (await jwtVerify(token, key, { ...rules(), algorithms: ['HS256'] })).payload;
   }
   if (jwksUrl) {
+    // Its keys sign for every app that uses the identity provider, and an issuer is the same for all of them.
+    if (audience === undefined) {
+      throw new ConfigError([
+        'MESH_JWKS_URL needs MESH_JWT_AUDIENCE: the claim aud of tokens that are meant for this mesh. ' +
+          'Without it, a token for any other app of the same identity provider would be let in.',
+      ]);
+    }
     const keys = createRemoteJWKSet(new URL(jwksUrl));
     return async (token) =>
       (await jwtVerify(token, keys, { ...rules(), algorithms: ASYMMETRIC })).payload;
@@ -129,13 +161,16 @@ const ASYMMETRIC = [
   'EdDSA',
 ];
 
-function refusal(error: unknown): Error {
+function refusal(error: unknown, { jwtAudience, jwtIssuer }: AuthOptions): Error {
   if (error instanceof errors.JWTExpired)
     return new AuthError('the token has expired: get a new one');
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return new AuthError(
-      `the token's claim ${error.claim} is missing or wrong; it needs sub and exp`,
-    );
+    const rights: Readonly<Record<string, string>> = {
+      aud: `must have ${JSON.stringify(jwtAudience)}, as this gateway does`,
+      iss: `must be ${JSON.stringify(jwtIssuer)}`,
+    };
+    const right = rights[error.claim] ?? 'is missing or wrong; it needs sub and exp';
+    return new AuthError(`the token's claim ${error.claim} ${right}`);
   }
   if (error instanceof errors.JWSSignatureVerificationFailed || isKeyMissing(error)) {
     return new AuthError('the token is not signed by a key this gateway trusts');

@@ -48,10 +48,26 @@ export const gatewaySettings = {
     .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
     .optional()
     .describe('where the public keys of signed tokens are published'),
+  MESH_JWT_AUDIENCE: z
+    .string()
+    .optional()
+    .describe('claim aud that signed tokens must have; needed with MESH_JWKS_URL'),
+  MESH_JWT_ISSUER: z.string().optional().describe('claim iss that signed tokens must have'),
   MESH_HEARTBEAT_INTERVAL_MS: wholeNumber(5000, 100, 3_600_000).describe(
     'how often clients are asked to send a heartbeat, ms',
   ),
 };
+
+/** How tokens are checked. */
+export function authOf(settings: z.output<z.ZodObject<typeof gatewaySettings>>) {
+  return {
+    mode: settings.MESH_AUTH,
+    jwtSecret: settings.MESH_JWT_SECRET,
+    jwksUrl: settings.MESH_JWKS_URL,
+    jwtAudience: settings.MESH_JWT_AUDIENCE,
+    jwtIssuer: settings.MESH_JWT_ISSUER,
+  };
+}
 
 export type GatewaySettings = ReturnType<typeof readGatewaySettings>;
 

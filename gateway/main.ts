@@ -10,7 +10,7 @@ import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { createGateway } from './app.ts';
-import { readGatewaySettings, type GatewaySettings } from './config.ts';
+import { authOf, readGatewaySettings, type GatewaySettings } from './config.ts';
 
 /** Longer than the drain. */
 export const CLOSE_WITHIN_MS = 15_000;
@@ -49,11 +49,7 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,
       vapidPublicKey: settings.MESH_VAPID_PUBLIC_KEY,
       topicReplication: settings.MESH_KAFKA_REPLICATION,
-      auth: {
-        mode: settings.MESH_AUTH,
-        jwtSecret: settings.MESH_JWT_SECRET,
-        jwksUrl: settings.MESH_JWKS_URL,
-      },
+      auth: authOf(settings),
     }),
   );
   const { port, gatewayId } = gateway;
