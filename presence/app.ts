@@ -118,7 +118,7 @@ function presenceService(
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
     watchPresence: serverStream(logger, (request, context) =>
-      watchPresence({ bus, store, shardStates }, request, context),
+      watchPresence({ bus, store, shardStates, logger }, request, context),
     ),
     explainPresence: unary(logger, (request) => explainPresence(store, request)),
   };

@@ -23,18 +23,17 @@ export function writeCursor({ offsets, fences }: Cursor): string {
   return `${places};${fences}`;
 }
 
-/** @throws RpcError INVALID_ARGUMENT */
+/**
+ * Every partition that there was is in it, in order: one from before some were added has the first ones.
+ * @throws RpcError INVALID_ARGUMENT
+ */
 export function readCursor(text: string): Cursor {
-  const [, places, fences = ''] = CURSOR.exec(text) ?? [];
-  if (places === undefined) {
+  const [, places = '', fences = ''] = CURSOR.exec(text) ?? [];
+  const parts = places.split(',').map((part) => part.split(':'));
+  if (parts.some(([partition], index) => partition !== String(index))) {
     throw invalidArgument('cursor', 'is none of ours; give the cursor of a response, as it was');
   }
-  const offsets = new Map(
-    places.split(',').map((part) => {
-      const [partition, offset] = part.split(':');
-      return [Number(partition), BigInt(offset ?? 0)];
-    }),
-  );
+  const offsets = new Map(parts.map(([, offset = ''], partition) => [partition, BigInt(offset)]));
   return { offsets, fences };
 }
 

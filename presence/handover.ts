@@ -10,7 +10,8 @@ export class Handover<T> implements AsyncIterable<T> {
 
   /** Ends when `signal` aborts. */
   constructor(signal: AbortSignal) {
-    signal.addEventListener('abort', () => this.end(), { once: true });
+    if (signal.aborted) this.end();
+    else signal.addEventListener('abort', () => this.end(), { once: true });
   }
 
   give(item: T): Promise<void> {
@@ -39,8 +40,12 @@ export class Handover<T> implements AsyncIterable<T> {
     while (!this.ended) {
       const next = this.offered.shift();
       if (next) {
-        yield next.item;
-        next.taken();
+        try {
+          yield next.item;
+        } finally {
+          // A taker that ends with this item, the giver must not wait for.
+          next.taken();
+        }
       } else if (this.failure) {
         throw this.failure;
       } else {

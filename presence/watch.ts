@@ -4,7 +4,6 @@ import type {
   WatchPresenceRequest,
   WatchPresenceResponse,
 } from '../gen/presence/v1/presence_service.ts';
-import { Transition } from '../gen/presence/v1/transition.ts';
 import { RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifiers } from '../lib/identifiers.ts';
@@ -15,10 +14,12 @@ import {
   type Reader,
   type ReceivedRecord,
 } from '../lib/kafka/bus.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
 import { fencesOf, readCursor, writeCursor, type Cursor } from './cursor.ts';
 import { Handover } from './handover.ts';
 import type { ShardNews, ShardStates } from './shard-states.ts';
+import { readTransition } from './transition-record.ts';
 
 const TOPIC = 'presence-transitions';
 const MAX_USERS = 1000;
@@ -27,6 +28,7 @@ export interface WatchOptions {
   readonly bus: MessageBus | undefined;
   readonly store: Pick<PresenceStore, 'shardOf' | 'shardCount'>;
   readonly shardStates: ShardStates;
+  readonly logger: Logger;
 }
 
 type News =
@@ -35,10 +37,11 @@ type News =
 
 /** Ends with the caller, or with an error when the topic is gone. */
 export async function* watchPresence(
-  { bus, store, shardStates }: WatchOptions,
+  options: WatchOptions,
   request: WatchPresenceRequest,
   { signal }: CallContext,
 ): AsyncGenerator<WatchPresenceResponse> {
+  const { bus, store, shardStates } = options;
   if (!bus) {
     throw new RpcError(
       status.FAILED_PRECONDITION,
@@ -59,7 +62,7 @@ export async function* watchPresence(
     const place = { offsets: new Map(reader.start), floors, fences: fencesOf(floors) };
     yield* begin(place, from, wanted);
     for await (const news of handover) {
-      const response = take(place, news, wanted, store);
+      const response = take(place, news, wanted, options);
       if (response) yield response;
     }
   } finally {
@@ -92,18 +95,18 @@ function* begin(
   yield { ...nothing, fence: { userIds: [...wanted] }, cursor: writeCursor(place) };
 }
 
-/** What to tell of news; undefined when it is of nobody who is asked for. */
+/** What to tell of news; undefined when it is of nobody who is asked for, or no transition. */
 function take(
   place: Place,
   news: News,
   wanted: ReadonlySet<string>,
-  { shardOf }: WatchOptions['store'],
+  { store: { shardOf }, logger }: WatchOptions,
 ): WatchPresenceResponse | undefined {
   if (news.kind === 'TRANSITION') {
-    const { partition, offset, value } = news.record;
+    const { partition, offset } = news.record;
     place.offsets.set(partition, BigInt(offset) + 1n);
-    const transition = Transition.decode(value);
-    if (wanted.size > 0 && !wanted.has(transition.userId)) return undefined;
+    const transition = readTransition(news.record, logger);
+    if (!transition || (wanted.size > 0 && !wanted.has(transition.userId))) return undefined;
     return { transition, fence: undefined, cursor: writeCursor(place) };
   }
   for (const { shard, floor } of news.shards) place.floors.set(shard, floor);

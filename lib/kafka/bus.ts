@@ -54,7 +54,7 @@ export interface Reader extends AsyncDisposable {
 
 /**
  * What failed: UNAVAILABLE no broker answers, NO_TOPIC the topic is not there, INVALID the request itself,
- * OUT_OF_RANGE the topic holds nothing at an offset asked for any more, or never did.
+ * OUT_OF_RANGE the topic holds nothing at an offset asked for any more, or never did, or has no such partition.
  */
 export type BusErrorCode = 'UNAVAILABLE' | 'NO_TOPIC' | 'INVALID' | 'OUT_OF_RANGE';
 

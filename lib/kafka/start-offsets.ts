@@ -14,6 +14,7 @@ export function startOffsets(
   held: readonly Held[],
   from: ReadOptions['from'],
 ): Offsets {
+  if (typeof from !== 'string') requireHeld(topic, held, from);
   return new Map(held.map((one) => [one.partition, startOf(topic, one, from)]));
 }
 
@@ -27,4 +28,13 @@ function startOf(topic: string, held: Held, from: ReadOptions['from']): bigint {
     'OUT_OF_RANGE',
     `topic ${topic}, partition ${partition}: holds ${low} to ${high}, not ${asked}`,
   );
+}
+
+/** Whoever stands in a partition that is not there stands in another topic of the same name: one that was made anew. */
+function requireHeld(topic: string, held: readonly Held[], from: Offsets): void {
+  const there = new Set(held.map(({ partition }) => partition));
+  const missing = [...from.keys()].filter((partition) => !there.has(partition));
+  if (missing.length === 0) return;
+  const partitions = missing.slice(0, 10).join(', ');
+  throw new BusError('OUT_OF_RANGE', `topic ${topic}: has no partition ${partitions}`);
 }

@@ -124,6 +124,9 @@ export function describeBus(name: string, createBus: () => Promise<MessageBus>):
       await expect(collect(topic, { from: new Map([[0, 9n]]) })).rejects.toMatchObject({
         code: 'OUT_OF_RANGE',
       });
+      await expect(collect(topic, { from: new Map([[7, 0n]]) })).rejects.toMatchObject({
+        code: 'OUT_OF_RANGE',
+      });
     });
 
     test('records of a key stay in order, on one partition', async () => {

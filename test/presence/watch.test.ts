@@ -23,6 +23,7 @@ const leases = { leaseTtlMs: 30_000, closeGraceMs: 5000 };
 
 let disposer: Disposer;
 let bus: MessageBus;
+let openReaders: () => number;
 let client: PresenceServiceClient;
 let store: PresenceStore;
 
@@ -43,10 +44,29 @@ async function serve(withBus: boolean): Promise<void> {
 
 beforeEach(async () => {
   disposer = createDisposer();
-  bus = disposer.add(createMemoryBus({ clock }));
+  const watched = countingReaders(disposer.add(createMemoryBus({ clock })));
+  ({ bus, openReaders } = watched);
   await bus.ensureTopic(TOPIC, SPEC);
 });
 afterEach(async () => disposer[Symbol.asyncDispose]());
+
+const BEGINNING = '0:0,1:0,2:0,3:0';
+const NOBODYS = Transition.fromPartial({ version: 1n });
+
+/** The bus, and how many readers of it are not closed, or not yet. */
+function countingReaders(bus: MessageBus): { bus: MessageBus; openReaders: () => number } {
+  let open = 0;
+  const read: MessageBus['read'] = async (topic, options) => {
+    const reader = await bus.read(topic, options);
+    open++;
+    const close = async (): Promise<void> => {
+      await reader[Symbol.asyncDispose]();
+      open--;
+    };
+    return { start: reader.start, [Symbol.asyncDispose]: close };
+  };
+  return { bus: { ...bus, read }, openReaders: () => open };
+}
 
 interface Following {
   readonly call: ClientReadableStream<WatchPresenceResponse>;
@@ -98,6 +118,42 @@ test('only the users asked for', async () => {
   await change('alice', 1);
   await change('bob', 2);
   await eventually(() => expect(seen(following)).toEqual(['bob 2']));
+});
+
+test('a caller who leaves in the midst of it leaves no reader behind', async () => {
+  await serve(true);
+  for (let version = 1; version <= 200; version++) await change('alice', version);
+  const followings = Array.from({ length: 5 }, () => follow({ cursor: BEGINNING }));
+  for (const following of followings) {
+    following.call.on('data', () => seen(following).length > 3 && following.call.cancel());
+    await eventually(() => expect(following.failures).toHaveLength(1));
+  }
+  await eventually(() => expect(openReaders()).toBe(0));
+});
+
+test.each([
+  ['no message at all', Buffer.from('garbage')],
+  ['nothing', new Uint8Array()],
+  ['one of somebody who can be none', Transition.encode({ ...NOBODYS, userId: 'a b' }).finish()],
+  // last_active: 2^62 seconds
+  ['one with an impossible time', Buffer.from('0a0161220a08808080808080808040', 'hex')],
+])('passes over a record that is %s', async (_, value) => {
+  await serve(true);
+  const first = follow();
+  await eventually(() => expect(first.responses).toHaveLength(1));
+  await change('alice', 1);
+  await bus.send(TOPIC, [{ key: 'alice', value }]);
+  await change('alice', 2);
+  await eventually(() => expect(seen(first)).toEqual(['alice 1', 'alice 2']));
+  const resumed = follow({ cursor: first.responses.at(1)!.cursor });
+  await eventually(() => expect(seen(resumed)).toEqual(['alice 2']));
+});
+
+test('partitions that were added since the cursor begin at their oldest', async () => {
+  await serve(true);
+  for (const userId of ['alice', 'bob', 'carol', 'dave']) await change(userId, 1);
+  const following = follow({ cursor: '0:0,1:0' });
+  await eventually(() => expect(seen(following)).toHaveLength(4));
 });
 
 /** Those a fence was told of, in order of the responses. */
@@ -168,6 +224,25 @@ test('a cursor from before fences were in it is met with one', async () => {
 
 test.each([
   ['a cursor that is none', { cursor: 'x' }, status.INVALID_ARGUMENT, 'cursor: is none of ours'],
+  [
+    'a cursor with a hole',
+    { cursor: '0:0,2:0' },
+    status.INVALID_ARGUMENT,
+    'cursor: is none of ours',
+  ],
+  [
+    'one of no partition',
+    { cursor: '99999:0' },
+    status.INVALID_ARGUMENT,
+    'cursor: is none of ours',
+  ],
+  ['a partition twice', { cursor: '0:0,0:1' }, status.INVALID_ARGUMENT, 'cursor: is none of ours'],
+  [
+    'one of a topic with more partitions',
+    { cursor: '0:0,1:0,2:0,3:0,4:0' },
+    status.OUT_OF_RANGE,
+    'has no partition 4; look the users up',
+  ],
   ['a cursor beyond the topic', { cursor: '0:99' }, status.OUT_OF_RANGE, 'begin without a cursor'],
   ['a bad user id', { userIds: ['a b'] }, status.INVALID_ARGUMENT, 'user_ids[0]: '],
 ])('refuses %s', async (_, request, code, words) => {

@@ -2740,7 +2740,8 @@ export const PresenceServiceService = {
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
    * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
-   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
+   * users up and begin without one.
    */
   watchPresence: {
     path: "/presence.v1.PresenceService/WatchPresence" as const,
@@ -2798,7 +2799,8 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
    * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
-   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
+   * users up and begin without one.
    */
   watchPresence: handleServerStreamingCall<WatchPresenceRequest, WatchPresenceResponse>;
   /** Explains why a user is shown as they are. For operators. */
@@ -2905,7 +2907,8 @@ export interface PresenceServiceClient extends Client {
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
    * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
-   * OUT_OF_RANGE: the cursor is older than what Kafka still holds; look the users up and begin without one.
+   * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
+   * users up and begin without one.
    */
   watchPresence(
     request: WatchPresenceRequest,
