@@ -60,10 +60,7 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     return topics.filter((topic) => topic.startsWith(prefix));
   };
   const read = async (topic: string, readOptions: ReadOptions): Promise<Reader> => {
-    const held = await admin(`finding the offsets of topic ${topic}`, (client) =>
-      client.fetchTopicOffsets(topic),
-    );
-    const start = startOffsets(topic, held.map(toHeld), readOptions.from);
+    const start = startOffsets(topic, await heldBy(kafka, address, topic), readOptions.from);
     const reader = await startTopicReader({
       ...readOptions,
       kafka,
@@ -134,7 +131,10 @@ interface AsyncClosable {
   close(): Promise<void>;
 }
 
-/** Administrative calls over one connection, made at the first one. */
+/**
+ * Administrative calls over one connection, made at the first one. None that names a topic to the client itself:
+ * kafkajs keeps such topics, looks them up before each later call, and so fails all of them when one was deleted.
+ */
 function createAdmin(kafka: Kafka, address: string): AdminCalls {
   const admin = kafka.admin();
   let connecting: Promise<void> | undefined;
@@ -149,6 +149,19 @@ function createAdmin(kafka: Kafka, address: string): AdminCalls {
     }
   };
   return Object.assign(calls, { close: () => admin.disconnect() });
+}
+
+/** What each partition holds, by a client of its own: see createAdmin. */
+async function heldBy(kafka: Kafka, address: string, topic: string): Promise<Held[]> {
+  const admin = createAdmin(kafka, address);
+  try {
+    const held = await admin(`finding the offsets of topic ${topic}`, (client) =>
+      client.fetchTopicOffsets(topic),
+    );
+    return held.map(toHeld);
+  } finally {
+    await admin.close();
+  }
 }
 
 async function createTopic(admin: Admin, topic: string, spec: TopicSpec): Promise<void> {

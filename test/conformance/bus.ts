@@ -18,18 +18,24 @@ const SPEC: TopicSpec = {
   segmentMs: 600_000,
 };
 
-export function describeBus(name: string, createBus: () => Promise<MessageBus>): void {
+/** @param createBuses of two processes with the same topics; the same one twice where there is but one. */
+export function describeBus(
+  name: string,
+  createBuses: () => Promise<readonly [MessageBus, MessageBus]>,
+): void {
   describe(`bus: ${name}`, () => {
     let bus: MessageBus;
+    let other: MessageBus;
     const prefix = `bus-test.${systemClock.uuid()}.`;
     let count = 0;
 
     beforeAll(async () => {
-      bus = await createBus();
+      [bus, other] = await createBuses();
     });
     afterAll(async () => {
       await bus.deleteTopics(await bus.listTopics(prefix));
       await bus[Symbol.asyncDispose]();
+      await other[Symbol.asyncDispose]();
     });
 
     const newTopic = async (spec: Partial<TopicSpec> = {}): Promise<string> => {
@@ -228,6 +234,27 @@ export function describeBus(name: string, createBus: () => Promise<MessageBus>):
       await eventually(() => expect(texts(received)).toContain('new'));
       expect(texts(received)).not.toContain('old');
       await reader[Symbol.asyncDispose]();
+    });
+
+    test('a topic that another process deletes while it is read and written may come again', async () => {
+      const topic = await newTopic();
+      await bus.send(topic, [record('old')]);
+      const crashes: BusError[] = [];
+      const { reader } = await collect(topic, { onCrash: (error) => void crashes.push(error) });
+      await other.deleteTopics([topic]);
+      await eventually(() => expect(crashes.map(({ code }) => code)).toEqual(['NO_TOPIC']));
+      await reader[Symbol.asyncDispose]();
+      await expect(collect(topic)).rejects.toMatchObject({ code: 'NO_TOPIC' });
+      const elsewhere = await newTopic();
+      await eventually(async () => {
+        await bus.ensureTopic(topic, SPEC);
+        await bus.send(topic, [record('new')]);
+      });
+      await bus.send(elsewhere, [record('there')]);
+      const again = await collect(topic);
+      await eventually(() => expect(texts(again.received)).toContain('new'));
+      expect(texts(again.received)).not.toContain('old');
+      await again.reader[Symbol.asyncDispose]();
     });
 
     test('refuses an impossible name and a huge record, in words', async () => {

@@ -231,6 +231,23 @@ describe('nothing is lost and everyone ends right when', () => {
   }, 60_000);
 });
 
+test('a gateway whose topic somebody deletes makes it anew, and its clients are told right', async () => {
+  await befriend('alice', 'bob');
+  using alice = await onGateway(0, 'alice');
+  using bob = await onGateway(1, 'bob');
+  await alice.sees(user('bob'), 'STATUS_ONLINE');
+  const topics = () => bus.listTopics(`presence-updates.gateway-${gateway(0).port}.`);
+  await bus.deleteTopics(await topics());
+  await choose(bob.userId, Status.STATUS_BUSY);
+  await alice.sees(bob.userId, 'STATUS_BUSY', 30_000);
+  await eventually(async () => expect(await topics()).toHaveLength(1), { timeoutMs: 30_000 });
+  const readyUrl = `http://${gateway(0).address}/readyz`;
+  await eventually(async () => expect((await fetch(readyUrl)).status).toBe(200));
+  await choose(bob.userId, Status.STATUS_AWAY);
+  await alice.sees(bob.userId, 'STATUS_AWAY', 30_000);
+  expect(alice.closed).toBeUndefined();
+}, 100_000);
+
 test('an operator is told why somebody is shown so', async () => {
   using alice = await onGateway(0, 'alice');
   alice.send({ setStatus: { status: 'STATUS_BUSY' } });

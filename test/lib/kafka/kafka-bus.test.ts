@@ -5,5 +5,7 @@ import { sharedKafka } from '../../support/shared-servers.ts';
 
 describeBus('Kafka', async () => {
   const { brokers } = await sharedKafka();
-  return createKafkaBus({ brokers: [brokers], clientId: 'test', clock: systemClock });
+  const create = (clientId: string) =>
+    createKafkaBus({ brokers: [brokers], clientId, clock: systemClock });
+  return [create('test'), create('other')];
 });
