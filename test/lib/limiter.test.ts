@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createLimiter } from '../../lib/limiter.ts';
+import { heapBytes } from '../support/heap.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 
 test('a limiter never runs more than it may, and runs everything', async () => {
@@ -35,4 +36,21 @@ test('a limiter runs so many at a time, in order, whatever they end with', async
     await all[ended];
     await Promise.resolve();
   }
+});
+
+test('nothing is kept of those who have had their turn, though somebody always waits', async () => {
+  const inTurn = createLimiter(4);
+  let left = 200_000;
+  const oneAfterTheOther = async (): Promise<void> => {
+    while (left-- > 0) await inTurn(() => Promise.resolve());
+  };
+  const before = heapBytes();
+  let after = 0;
+  const measure = async (): Promise<void> => {
+    while (left > 10_000) await inTurn(() => Promise.resolve());
+    after ||= heapBytes();
+  };
+  const others = Array.from({ length: 50 }, oneAfterTheOther);
+  await Promise.all([...others, measure()]);
+  expect(after - before).toBeLessThan(4_000_000);
 });
