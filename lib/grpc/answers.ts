@@ -18,10 +18,13 @@ export interface AnsweringOptions {
 
 /** Answers that the caller has not taken; with more, nothing is read from it until it has taken them all. */
 const MAX_UNREAD = 1000;
+/** Requests of a stream that are not answered; with so many, nothing is read until half of them are. */
+const MAX_IN_WORK = 1000;
 
 /**
  * Answers what comes over a stream, side by side. When the caller has no more, or `stopping` aborts, what has come is
- * answered before the stream ends. An answer that fails ends it at once. A caller who does not read is not heard.
+ * answered before the stream ends. An answer that fails ends it at once. A caller who does not read is not heard, nor one
+ * who asks more than can be answered: what they ask then waits with them.
  */
 export function answerEach<Request, Response>(
   call: ServerDuplexStream<Request, Response>,
@@ -31,6 +34,9 @@ export function answerEach<Request, Response>(
   const running = new Set<Promise<unknown>>();
   const end = (): void => void Promise.all(running).then(() => call.end());
   const stop = (): void => stopping.removeEventListener('abort', end);
+  const resume = (): void => {
+    if (running.size <= MAX_IN_WORK / 2 && !call.writableNeedDrain) call.resume();
+  };
   call.on('data', (request: Request) => {
     const answered = answer(request).then(
       (response) => {
@@ -40,9 +46,13 @@ export function answerEach<Request, Response>(
       (error: unknown) => call.emit('error', failureOf(error, logger)),
     );
     running.add(answered);
-    void answered.then(() => running.delete(answered));
+    if (running.size >= MAX_IN_WORK) call.pause();
+    void answered.then(() => {
+      running.delete(answered);
+      if (call.isPaused()) resume();
+    });
   });
-  call.on('drain', () => call.resume());
+  call.on('drain', resume);
   stopping.addEventListener('abort', end);
   if (stopping.aborted) end();
   call.on('end', end);

@@ -215,17 +215,49 @@ test('who does not read the answers is not heard, until they do', async () => {
     call.write({ requestId: BigInt(id), metadata: {}, request: request(subject) });
   }
   call.end();
-  let before = 0;
-  // As many as a moment ago: it has stopped.
-  await eventually(
-    () => {
-      const isStill = heard > 0 && heard === before;
-      before = heard;
-      return isStill;
-    },
-    { intervalMs: 300, timeoutMs: 30_000 },
-  );
+  await whenStill(() => heard);
   expect(heard).toBeLessThan(total);
   call.resume();
   await eventually(() => expect(answered).toBe(total), { timeoutMs: 60_000 });
 }, 120_000);
+
+test('who asks more than can be answered is heard no further, until there are answers', async () => {
+  const held: (() => void)[] = [];
+  const address = await serve(async (asked, context) => {
+    await new Promise<void>((resolve) => held.push(resolve));
+    return echo(asked, context);
+  });
+  using pool = poolOf(address);
+  const call = pool.clients[0]!.client.streamAudiences();
+  call.on('error', () => undefined);
+  let answered = 0;
+  call.on('data', () => answered++);
+  const total = 5000;
+  for (let id = 1; id <= total; id++) {
+    call.write({ requestId: BigInt(id), metadata: {}, request: request('alice') });
+  }
+  call.end();
+  await whenStill(() => held.length);
+  expect(held.length).toBeLessThan(total / 2);
+  await eventually(
+    () => {
+      held.splice(0).forEach((answer) => answer());
+      return answered === total;
+    },
+    { timeoutMs: 60_000 },
+  );
+}, 120_000);
+
+/** Resolves when it is as many as a moment ago. */
+async function whenStill(count: () => number): Promise<void> {
+  let before = 0;
+  await eventually(
+    () => {
+      const now = count();
+      const isStill = now > 0 && now === before;
+      before = now;
+      return isStill;
+    },
+    { intervalMs: 300, timeoutMs: 30_000 },
+  );
+}
