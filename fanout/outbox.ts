@@ -46,6 +46,8 @@ export class ShardOutbox {
   readonly #inHand = new Map<string, InHand>();
   readonly #subjects = createSubjects();
   #finished: string[] = [];
+  /** Whose delivery broke: they are in the outbox still, and taken in hand again when its head is read. */
+  readonly #broken = new Set<string>();
   #idleWaiters: (() => void)[] = [];
   /** The last entry read. */
   #cursor: string | undefined;
@@ -85,14 +87,15 @@ export class ShardOutbox {
     }
   }
 
-  /** Whether an outbox of this length, when it was last read, has entries that are not in hand. */
+  /** Whether an outbox of this length, when it was last read, has entries that were never in hand. */
   isBehind(length: number): boolean {
-    return length > this.#inHand.size - this.#finished.length;
+    return length > this.#inHand.size - this.#finished.length + this.#broken.size;
   }
 
   /** Next time, read from the head: the outbox may not be the one that was read. */
   rewind(): void {
     this.#cursor = undefined;
+    this.#broken.clear();
   }
 
   /** Makes no more effort for what is in hand. */
@@ -130,6 +133,7 @@ export class ShardOutbox {
       ...{ superseded: false, abandoned: false, finished: false },
     };
     this.#inHand.set(entry.entryId, item);
+    this.#broken.delete(entry.entryId);
     capacity.free--;
     void this.#deliver(item, this.#subjects.add(item));
   }
@@ -140,6 +144,7 @@ export class ShardOutbox {
       await dispatch(item, previous);
       if (!item.abandoned) await this.#remove(item.entry.entryId);
     } catch (error) {
+      if (!item.abandoned) this.#broken.add(item.entry.entryId);
       if (!signal.aborted) events.deliveryBroke(item.entry, error);
     }
     this.#finish(item);
