@@ -36,7 +36,10 @@ export interface ReadOptions {
   readonly from: 'earliest' | 'latest' | Offsets;
   /** Called in order within a partition; the next record waits for its promise. A rejection ends in redelivery. */
   readonly onRecord: (record: ReceivedRecord) => Promise<void> | void;
-  /** The reader gave up and will not recover by itself: its topic is gone. */
+  /**
+   * The reader gave up and will not recover by itself: NO_TOPIC, or from the in-process bus OUT_OF_RANGE, when so much
+   * was sent that what it had to read next is gone.
+   */
   readonly onCrash: (error: BusError) => void;
 }
 

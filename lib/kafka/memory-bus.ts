@@ -7,6 +7,16 @@ import { createMemoryLog, type MemoryLog } from './memory-log.ts';
 import { byPartition } from './partitions.ts';
 import { startOffsets } from './start-offsets.ts';
 
+export interface MemoryBusOptions {
+  readonly clock: Clock;
+  /**
+   * What a partition holds at most, bytes, about; the oldest go first, whatever the topic's retention. Default 4 MiB:
+   * 8,000 transitions.
+   */
+  readonly maxPartitionBytes?: number;
+}
+
+const MAX_PARTITION_BYTES = 4 * 1024 * 1024;
 const REDELIVERY_DELAY_MS = 50;
 
 interface Topic {
@@ -17,7 +27,10 @@ interface Topic {
   turn: number;
 }
 
-export function createMemoryBus({ clock }: { readonly clock: Clock }): MessageBus {
+export function createMemoryBus({
+  clock,
+  maxPartitionBytes: maxBytes = MAX_PARTITION_BYTES,
+}: MemoryBusOptions): MessageBus {
   const topics = new Map<string, Topic>();
   const closed = createAbortController();
 
@@ -40,7 +53,7 @@ export function createMemoryBus({ clock }: { readonly clock: Clock }): MessageBu
         checkTopicName(name);
         if (topics.has(name)) return;
         const logs = Array.from({ length: partitions }, (_, partition) =>
-          createMemoryLog({ partition, retentionMs, now: clock.now }),
+          createMemoryLog({ partition, retentionMs, maxBytes, now: clock.now }),
         );
         topics.set(name, { logs, gone: createAbortController(), turn: 0 });
       }),
@@ -85,8 +98,12 @@ function startReader(
   ends.addEventListener('abort', wakeAll, { once: true });
   const onGone = (): void => options.onCrash(noTopic(name));
   topic.gone.signal.addEventListener('abort', onGone, { signal: stopped.signal });
+  const onCrash = (error: BusError): void => {
+    stopped.abort();
+    options.onCrash(error);
+  };
   const pumps = topic.logs.map((log, partition) =>
-    pump(log, Number(start.get(partition)), options, clock, ends),
+    pump(log, Number(start.get(partition)), { ...options, onCrash }, clock, ends),
   );
   return {
     start,
@@ -101,22 +118,33 @@ function startReader(
 async function pump(
   log: MemoryLog,
   start: number,
-  { onRecord }: ReadOptions,
+  { onRecord, onCrash }: ReadOptions,
   clock: Clock,
   ends: AbortSignal,
 ): Promise<void> {
   let offset = start;
   while (!ends.aborted) {
-    const found = log.next(offset);
-    if (!found) {
+    if (offset < log.start) {
+      onCrash(passed(offset, log.start));
+      return;
+    }
+    const record = log.at(offset);
+    if (!record) {
       await log.grown();
       continue;
     }
     try {
-      await onRecord(found.record);
-      offset = found.nextOffset;
+      await onRecord(record);
+      offset++;
     } catch {
       await clock.sleep(REDELIVERY_DELAY_MS, ends).catch(() => undefined);
     }
   }
+}
+
+function passed(offset: number, start: number): BusError {
+  return new BusError(
+    'OUT_OF_RANGE',
+    `offset ${offset} is gone unread: the oldest held is ${start}`,
+  );
 }
