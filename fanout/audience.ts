@@ -2,12 +2,13 @@
 import type { Delivery } from '../gen/fanout/v1/messages.ts';
 import type {
   AudienceGroup,
+  Frozen,
   GetAudienceRequest,
   GetAudienceResponse,
   HiddenViewer,
 } from '../gen/graph/v1/graph_service.ts';
 import { Mode, Status, type Presence } from '../gen/presence/v1/presence.ts';
-import type { OutboxEntry } from '../store/presence-store.ts';
+import type { Horizon, OutboxEntry } from '../store/presence-store.ts';
 import type { VisibleStatus } from '../store/status.ts';
 
 /** What a viewer is told. */
@@ -70,18 +71,31 @@ function openGroup(entry: OutboxEntry, { mode, userIds }: AudienceGroup): Viewer
 }
 
 /**
- * A hidden subject is OFFLINE with what the viewer saw when it was hidden. The announcement of the block itself comes
- * before that is on record: its own version makes the viewer's client take it, and then becomes the record.
+ * A hidden subject looks as one who left when it was hidden. The announcement of the block itself comes before that is
+ * on record: its own version makes the viewer's client take it, and then becomes the record.
  */
 function hiddenGroup(entry: OutboxEntry, { userId, frozen, mode }: HiddenViewer): ViewerGroup {
-  const { settled } = entry;
+  const { settled, horizon } = entry;
+  const shown = frozen
+    ? asLeft(frozen, horizon)
+    : { lastActive: toTime(settled.lastActiveMs), version: BigInt(settled.version) };
   return update(entry, [userId], {
     userId: settled.userId,
     status: Status.STATUS_OFFLINE,
-    lastActive: frozen ? frozen.lastActive : toTime(settled.lastActiveMs),
-    version: frozen ? frozen.version : BigInt(settled.version),
+    ...shown,
     mode,
   });
+}
+
+/** As gateways show it: what the shard keeps of one who has been OFFLINE since then, whatever the subject did. */
+function asLeft(
+  frozen: Frozen,
+  { floor, forgottenBelow }: Horizon = { floor: 0, forgottenBelow: 0 },
+): Frozen {
+  return {
+    version: frozen.version > floor ? frozen.version : BigInt(floor),
+    lastActive: frozen.version < forgottenBelow ? undefined : frozen.lastActive,
+  };
 }
 
 function update({ quiet }: OutboxEntry, userIds: readonly string[], value: Presence): ViewerGroup {

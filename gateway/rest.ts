@@ -50,15 +50,15 @@ async function lookUp(
   userIds: readonly string[],
   upstreams: Upstreams,
 ): Promise<Presence[]> {
-  const [contacts, { presences }] = await Promise.all([
+  const [contacts, { sightings }] = await Promise.all([
     upstreams.visible(viewerUserId, [...new Set(userIds)]),
-    upstreams.presences(userIds),
+    upstreams.lookUp(userIds),
   ]);
   const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
   return userIds.map((userId, i) => {
     const contact = contactOf.get(userId);
-    const presence = presences[i];
-    return contact && presence ? asSeen(contact, presence) : asStranger(userId);
+    const sighting = sightings[i];
+    return contact && sighting ? asSeen(contact, sighting) : asStranger(userId);
   });
 }
 

@@ -1,17 +1,24 @@
-import type { PresenceReading, Upstreams } from './upstreams.ts';
+import type { Presence } from '../gen/presence/v1/presence.ts';
+import type { Upstreams } from './upstreams.ts';
 import { asSeen } from './views.ts';
+
+export interface View {
+  readonly presences: readonly Presence[];
+  /** Above zero: what was read may be older than what was seen before; read again after so many ms. */
+  readonly holdMs: number;
+}
 
 /** Everyone a user sees, as they may see them; contacts read no earlier than the revision. */
 export async function readView(
   upstreams: Upstreams,
   viewerUserId: string,
   minRevision: bigint,
-): Promise<PresenceReading> {
+): Promise<View> {
   const contacts = await upstreams.contacts(viewerUserId, minRevision);
-  const { presences, holdMs } = await upstreams.presences(contacts.map(({ userId }) => userId));
-  const view = contacts.flatMap((contact, i) => {
-    const presence = presences[i];
-    return presence ? [asSeen(contact, presence)] : [];
+  const { sightings, holdMs } = await upstreams.lookUp(contacts.map(({ userId }) => userId));
+  const presences = contacts.flatMap((contact, i) => {
+    const sighting = sightings[i];
+    return sighting ? [asSeen(contact, sighting)] : [];
   });
-  return { presences: view, holdMs };
+  return { presences, holdMs };
 }

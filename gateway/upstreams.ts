@@ -6,10 +6,11 @@ import type {
   PendingNotification,
   RequestNotificationRequest,
 } from '../gen/presence/v1/notification_service.ts';
-import type { Presence, Status } from '../gen/presence/v1/presence.ts';
+import type { Status } from '../gen/presence/v1/presence.ts';
 import type {
   Activity,
   ExplainPresenceResponse,
+  GetPresenceResponse,
   PresenceServiceClient,
 } from '../gen/presence/v1/presence_service.ts';
 import type {
@@ -25,6 +26,7 @@ import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
 import { createLimiter } from '../lib/limiter.ts';
 import type { SessionKey } from './session-key.ts';
+import type { Sighting } from './views.ts';
 
 export interface UpstreamClients {
   readonly presence: ClientPool<PresenceServiceClient>;
@@ -33,9 +35,9 @@ export interface UpstreamClients {
   readonly graph: ClientPool<GraphServiceClient>;
 }
 
-export interface PresenceReading {
+export interface Sightings {
   /** In the order asked. */
-  readonly presences: readonly Presence[];
+  readonly sightings: readonly Sighting[];
   /** Above zero: what was read may be older than what was seen before; read again after so many ms. */
   readonly holdMs: number;
 }
@@ -58,7 +60,7 @@ export interface Upstreams {
   contacts(userId: string, minRevision: bigint): Promise<Contact[]>;
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
-  presences(userIds: readonly string[]): Promise<PresenceReading>;
+  lookUp(userIds: readonly string[]): Promise<Sightings>;
   askNotification(request: RequestNotificationRequest): Promise<void>;
   /** @returns how many requests there were. */
   cancelNotification(request: CancelNotificationRequest): Promise<number>;
@@ -115,7 +117,7 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       const ask = () => graph.unary((client) => client.filterVisible, request, IDEMPOTENT);
       return (await opening(ask)).contacts;
     },
-    presences: (userIds) => opening(() => readPresences(presence, userIds)),
+    lookUp: (userIds) => opening(() => lookUp(presence, userIds)),
     async askNotification(request) {
       await notifications.unary((client) => client.requestNotification, request);
     },
@@ -147,19 +149,29 @@ async function readContacts(
   return contacts;
 }
 
-async function readPresences(
+async function lookUp(
   presence: UpstreamClients['presence'],
   userIds: readonly string[],
-): Promise<PresenceReading> {
+): Promise<Sightings> {
   const replies = await Promise.all(
     chunks(userIds, MAX_IDS_A_CALL).map((chunk) =>
       presence.unary((client) => client.getPresence, { userIds: chunk }, IDEMPOTENT),
     ),
   );
   return {
-    presences: replies.flatMap(({ presences }) => presences),
+    sightings: replies.flatMap(sightingsOf),
     holdMs: Math.max(0, ...replies.map(({ holdRemaining }) => durationMs(holdRemaining))),
   };
+}
+
+/** A presence process of an earlier version tells no floors. */
+function sightingsOf(reply: GetPresenceResponse): Sighting[] {
+  const { presences, floors, forgottenBelow } = reply;
+  return presences.map((presence, i) => ({
+    presence,
+    floor: floors[i] ?? 0n,
+    forgottenBelow: forgottenBelow[i] ?? 0n,
+  }));
 }
 
 function chunks(ids: readonly string[], size: number): string[][] {

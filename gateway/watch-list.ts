@@ -1,12 +1,15 @@
 /** Who watches whom. */
+import type { Contact } from '../gen/graph/v1/graph_service.ts';
 import type { SubjectChange } from './subject-change.ts';
 
 /** One viewer's watch of one subject; replaced by a new one when what the viewer may see may have changed. */
 export interface Watch {
   /** False until the graph has said how the viewer sees the subject. */
   isChecked: boolean;
-  /** True when the viewer pulls the subject, and may see it. */
+  /** True when the viewer pulls the subject, who may be hidden from it. */
   isPolled: boolean;
+  /** How the viewer sees the subject while it is hidden from it. */
+  hiddenAs: Contact | undefined;
   /** Version of the subject that the viewer was sent last since it watches; undefined when it must be told anew. */
   toldVersion: bigint | undefined;
 }
@@ -25,7 +28,10 @@ export class WatchList {
   /** Begins a watch, or begins it anew, to be checked. */
   begin(viewer: Viewer, userId: string, toldVersion?: bigint): void {
     viewer.watching ??= new Map();
-    viewer.watching.set(userId, { isChecked: false, isPolled: false, toldVersion });
+    viewer.watching.set(userId, {
+      ...{ isChecked: false, isPolled: false, hiddenAs: undefined },
+      toldVersion,
+    });
     const viewers = this.#viewersOf.get(userId);
     if (viewers) viewers.add(viewer);
     else this.#viewersOf.set(userId, new Set([viewer]));

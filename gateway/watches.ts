@@ -6,14 +6,14 @@
  * again before the next look-up counts.
  */
 import type { Contact } from '../gen/graph/v1/graph_service.ts';
-import { Mode, type Presence } from '../gen/presence/v1/presence.ts';
+import { Mode } from '../gen/presence/v1/presence.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { invalidField } from './frame-error.ts';
 import type { GatewayEvents } from './events.ts';
 import { changeOf, type SubjectChange } from './subject-change.ts';
 import type { Upstreams } from './upstreams.ts';
-import { asSeen } from './views.ts';
+import { asSeen, type Sighting } from './views.ts';
 import { WatchList, type Viewer, type Watch } from './watch-list.ts';
 
 export interface WatchesOptions {
@@ -35,7 +35,7 @@ export class Watches implements Disposable {
   /** Viewers for whom that is being asked: once at a time, however long it takes. */
   readonly #checking = new Set<Viewer>();
   /** Each polled subject as it was told last. */
-  readonly #told = new Map<string, Presence>();
+  readonly #told = new Map<string, Sighting>();
   #isPolling = false;
   readonly #timer: Timer;
 
@@ -100,44 +100,45 @@ export class Watches implements Disposable {
   /** Asks what the viewer may see of what it watches, and tells it how that is now. */
   async #check(viewer: Viewer, asked: readonly [string, Watch][]): Promise<void> {
     const userIds = asked.map(([userId]) => userId);
-    const [contacts, presenceOf] = await Promise.all([
+    const [contacts, sightingOf] = await Promise.all([
       this.#options.upstreams.visible(viewer.userId, userIds),
-      this.#presencesOf(asked),
+      this.#sightingsOf(asked),
     ]);
     const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
     for (const [userId, watch] of asked) {
       // Since then it has been left, or something was delivered that makes it ask again.
       if (viewer.watching?.get(userId) !== watch) continue;
       watch.isChecked = true;
-      this.#tell(viewer, watch, contactOf.get(userId), presenceOf.get(userId), userId);
+      this.#tell(viewer, watch, contactOf.get(userId), sightingOf.get(userId), userId);
     }
   }
 
   /** What others are watching already was looked up a moment ago, and will be in a moment. */
-  async #presencesOf(asked: readonly [string, Watch][]): Promise<Map<string, Presence>> {
-    const presences: Presence[] = [];
+  async #sightingsOf(asked: readonly [string, Watch][]): Promise<Map<string, Sighting>> {
+    const sightings: Sighting[] = [];
     const unknown: string[] = [];
     for (const [userId, { toldVersion }] of asked) {
       const told = toldVersion === undefined ? this.#told.get(userId) : undefined;
-      if (told) presences.push(told);
+      if (told) sightings.push(told);
       else unknown.push(userId);
     }
     if (unknown.length > 0) {
-      presences.push(...(await this.#options.upstreams.presences(unknown)).presences);
+      sightings.push(...(await this.#options.upstreams.lookUp(unknown)).sightings);
     }
-    return new Map(presences.map((presence) => [presence.userId, presence]));
+    return new Map(sightings.map((sighting) => [sighting.presence.userId, sighting]));
   }
 
   #tell(
     viewer: Viewer,
     watch: Watch,
     contact: Contact | undefined,
-    presence: Presence | undefined,
+    sighting: Sighting | undefined,
     userId: string,
   ): void {
-    watch.isPolled = contact?.mode === Mode.MODE_PULL && !contact.hidden;
+    watch.isPolled = contact?.mode === Mode.MODE_PULL && isKnown(contact);
+    watch.hiddenAs = contact?.hidden ? contact : undefined;
     if (!contact) this.#list.end(viewer, userId);
-    const newest = presence && this.#newestOf(presence);
+    const newest = sighting && this.#newestOf(sighting);
     const seen = contact && newest && asSeen(contact, newest);
     if (watch.isPolled && newest && !this.#told.has(userId)) this.#told.set(userId, newest);
     if (seen && watch.toldVersion === seen.version) return;
@@ -146,9 +147,9 @@ export class Watches implements Disposable {
   }
 
   /** What the others were told while this viewer was checked would not be told again. */
-  #newestOf(presence: Presence): Presence {
-    const told = this.#told.get(presence.userId);
-    return told && told.version > presence.version ? told : presence;
+  #newestOf(sighting: Sighting): Sighting {
+    const told = this.#told.get(sighting.presence.userId);
+    return told && told.presence.version > sighting.presence.version ? told : sighting;
   }
 
   async #tick(): Promise<void> {
@@ -169,27 +170,45 @@ export class Watches implements Disposable {
     const userIds = this.#list.polled();
     const isPolled = new Set(userIds);
     for (const userId of this.#told.keys()) if (!isPolled.has(userId)) this.#told.delete(userId);
-    for (const presence of await this.#lookUp(userIds)) {
-      const { userId, version } = presence;
+    for (const sighting of await this.#lookUp(userIds)) {
+      const { userId } = sighting.presence;
       const before = this.#told.get(userId);
-      this.#told.set(userId, presence);
-      if (version === before?.version) continue;
-      const change = changeOf(userId, { ...presence, mode: Mode.MODE_PULL });
-      for (const viewer of this.#list.pullersOf(userId)) {
-        const watch = viewer.watching?.get(userId);
-        if (!watch || watch.toldVersion === version) continue;
+      this.#told.set(userId, sighting);
+      this.#tellPullers(sighting, before?.presence.version);
+    }
+  }
+
+  /** From those who are hidden, what the subject does is; that their shard lost data is told everyone. */
+  #tellPullers(sighting: Sighting, versionBefore: bigint | undefined): void {
+    const { userId, version } = sighting.presence;
+    const change = changeOf(userId, { ...sighting.presence, mode: Mode.MODE_PULL });
+    for (const viewer of this.#list.pullersOf(userId)) {
+      const watch = viewer.watching?.get(userId);
+      if (!watch) continue;
+      if (watch.hiddenAs) this.#tellHidden(viewer, watch, watch.hiddenAs, sighting);
+      else if (version !== versionBefore && version !== watch.toldVersion) {
         watch.toldVersion = version;
         viewer.deliver(change);
       }
     }
   }
 
-  async #lookUp(userIds: readonly string[]): Promise<readonly Presence[]> {
+  #tellHidden(viewer: Viewer, watch: Watch, contact: Contact, sighting: Sighting): void {
+    const seen = asSeen(contact, sighting);
+    if (watch.toldVersion === seen.version) return;
+    watch.toldVersion = seen.version;
+    viewer.deliver(changeOf(seen.userId, seen));
+  }
+
+  async #lookUp(userIds: readonly string[]): Promise<readonly Sighting[]> {
     if (userIds.length === 0) return [];
     this.#options.events.lookedUp();
-    return (await this.#options.upstreams.presences(userIds)).presences;
+    return (await this.#options.upstreams.lookUp(userIds)).sightings;
   }
 }
+
+/** Until a block has been announced, what a look-up says may be what the subject did since. */
+const isKnown = ({ hidden, frozen }: Contact): boolean => !hidden || frozen !== undefined;
 
 const uncheckedOf = ({ watching }: Viewer): [string, Watch][] =>
   [...(watching ?? [])].filter(([, { isChecked }]) => !isChecked);

@@ -4,12 +4,14 @@
  * when many do at once, as after the end of a gateway, a script for each of them would be most of the cost.
  */
 import { createBatcher } from '../lib/batcher.ts';
-import type { PresenceStore, Settled } from '../store/presence-store.ts';
+import type { Horizon, LookupReply, PresenceStore, Settled } from '../store/presence-store.ts';
 import { MAX_BATCH } from './limits.ts';
 
 export interface Found {
   /** One per user, in order. */
   readonly settled: readonly Settled[];
+  /** Of the shard of each, in order. */
+  readonly horizons: readonly Horizon[];
   /** Longest hold of a shard that was read, ms. */
   readonly holdMs: number;
 }
@@ -21,30 +23,35 @@ type LookupStore = Pick<PresenceStore, 'lookup' | 'shardOf' | 'shardCount'>;
 
 export function createLookUp(store: LookupStore): LookUp {
   const shards = Array.from({ length: store.shardCount }, (_, shard) => inShard(store, shard));
-  const inOne = (shard: number, userIds: readonly string[]): Promise<Found> =>
-    (shards[shard] as LookUp)(userIds);
+  const inOne = (shard: number, userIds: readonly string[]): Promise<LookupReply> =>
+    (shards[shard] as InShard)(userIds);
   return async (userIds) => {
     const byShard = groupByShard(store, userIds);
     const replies = await Promise.all([...byShard].map(([shard, ids]) => inOne(shard, ids)));
-    const found = new Map(
-      replies.flatMap(({ settled }) => settled).map((one) => [one.userId, one]),
-    );
+    const found = new Map(replies.flatMap(byUser));
+    const inOrder = userIds.map((userId) => found.get(userId) ?? unanswered(userId));
     return {
-      settled: userIds.map((userId) => found.get(userId) ?? unanswered(userId)),
+      settled: inOrder.map(([settled]) => settled),
+      horizons: inOrder.map(([, horizon]) => horizon),
       holdMs: Math.max(...replies.map(({ holdMs }) => holdMs)),
     };
   };
 }
 
+const byUser = ({ settled, ...horizon }: LookupReply): [string, [Settled, Horizon]][] =>
+  settled.map((one) => [one.userId, [one, horizon]]);
+
+type InShard = (userIds: readonly string[]) => Promise<LookupReply>;
+
 /** Users of that shard, each once a look-up. */
-function inShard(store: LookupStore, shard: number): LookUp {
-  return createBatcher<readonly string[], Found>({
+function inShard(store: LookupStore, shard: number): InShard {
+  return createBatcher<readonly string[], LookupReply>({
     call: async (lists) => {
-      const { settled, holdMs } = await store.lookup(shard, lists.flat());
+      const { settled, ...state } = await store.lookup(shard, lists.flat());
       let from = 0;
       return lists.map(({ length }) => ({
+        ...state,
         settled: settled.slice(from, (from += length)),
-        holdMs,
       }));
     },
     weigh: ({ length }) => length,

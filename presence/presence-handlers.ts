@@ -60,8 +60,13 @@ export async function getPresence(
   request: GetPresenceRequest,
 ): Promise<GetPresenceResponse> {
   requireIdentifiers('user_ids', request.userIds, MAX_BATCH);
-  const { settled, holdMs } = await lookUp(request.userIds);
-  return { presences: settled.map(toPresence), holdRemaining: toDuration(holdMs) };
+  const { settled, horizons, holdMs } = await lookUp(request.userIds);
+  return {
+    presences: settled.map(toPresence),
+    holdRemaining: toDuration(holdMs),
+    floors: horizons.map(({ floor }) => BigInt(floor)),
+    forgottenBelow: horizons.map(({ forgottenBelow }) => BigInt(forgottenBelow)),
+  };
 }
 
 export async function filterOffline(

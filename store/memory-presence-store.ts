@@ -1,7 +1,7 @@
 /**
  * Adapter: the presence store in this process. It serves the embedded mesh, tests and the simulator. Its data die with
- * the process and so does everyone who could have seen a version, so it never fences itself: only `fence` and a
- * stepped clock do.
+ * the process and so does everyone who could have seen a version, so it never fences itself: only `fence`, `lose` and
+ * a stepped clock do.
  */
 import type { Clock } from '../lib/clock.ts';
 import { checkBatch, checkChange, checkShard } from './checks.ts';
@@ -25,7 +25,14 @@ export interface MemoryPresenceStoreOptions {
   readonly notificationLimits?: Partial<NotificationLimits>;
 }
 
-export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): PresenceStore {
+export interface MemoryPresenceStore extends PresenceStore {
+  /** Forgets all users, as a Redis that starts without its data; for tests of what others see of that. */
+  lose(): void;
+}
+
+export function createMemoryPresenceStore(
+  options: MemoryPresenceStoreOptions,
+): MemoryPresenceStore {
   const { shardCount, leaseTtlMs, clock, holdMs = timing.holdMs } = options;
   const listeners = new Set<StoreListener>();
   const tell = (news: (listener: StoreListener) => void): void => {
@@ -83,7 +90,8 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
     }),
     lookup: settling((shard, userIds) => {
       checkBatch('userIds', userIds);
-      return { ...shardAt(shard).state(), settled: shardAt(shard).lookup(userIds) };
+      const at = shardAt(shard);
+      return { ...at.state(), ...at.horizon(), settled: at.lookup(userIds) };
     }),
     ack: settling((shard, entryIds) => shardAt(shard).ack(entryIds)),
     fence: settling((shard, { truncate }) => shardAt(shard).fence(truncate)),
@@ -98,6 +106,7 @@ export function createMemoryPresenceStore(options: MemoryPresenceStoreOptions): 
         [Symbol.asyncDispose]: settling(() => void listeners.delete(listener)),
       };
     }),
+    lose: () => shards.forEach((shard) => shard.lose()),
     checkSettings: () => Promise.resolve(),
     onServer: () => ({ [Symbol.dispose]: () => undefined }),
     [Symbol.asyncDispose]: settling(() => listeners.clear()),

@@ -10,6 +10,7 @@ import type {
   BeatOutcome,
   Change,
   ChangeReply,
+  Horizon,
   Inspection,
   OutboxEntry,
   SessionRecord,
@@ -41,6 +42,8 @@ export class MemoryShard {
   readonly #outbox = new Map<string, OutboxEntry>();
   #appended = 0;
   #floor = 0;
+  /** The floor with which it began, empty. */
+  #origin = 0;
   #holdUntilMs = 0;
   #owner: { readonly name: string; readonly untilMs: number } | undefined;
 
@@ -113,9 +116,21 @@ export class MemoryShard {
     return this.state();
   }
 
+  /** All that it knew is gone, as when a Redis has lost its data. */
+  lose(): void {
+    for (const userId of this.#users.keys()) this.#due.delete(userId);
+    this.#users.clear();
+    this.#owner = undefined;
+    this.#origin = this.fence(true).floor;
+  }
+
   state(): ShardState {
     const holdMs = Math.max(0, this.#holdUntilMs - this.#options.clock.now());
     return { floor: this.#floor, holdMs };
+  }
+
+  horizon(): Horizon {
+    return { floor: this.#floor, forgottenBelow: this.#origin };
   }
 
   gatewayIds(userId: string): readonly string[] {
@@ -155,7 +170,11 @@ export class MemoryShard {
 
   #now(): Moment {
     const { clock, leaseTtlMs } = this.#options;
-    return { nowMs: clock.now(), floor: this.#floor, holdUntilMs: this.#holdUntilMs, leaseTtlMs };
+    return {
+      nowMs: clock.now(),
+      ...this.horizon(),
+      ...{ holdUntilMs: this.#holdUntilMs, leaseTtlMs },
+    };
   }
 
   #beat(beat: Beat, at: Moment): BeatOutcome {

@@ -2,6 +2,7 @@
 import type {
   Cause,
   Change,
+  Horizon,
   LogRecord,
   OutboxEntry,
   Quiet,
@@ -47,9 +48,8 @@ export interface UserState {
 }
 
 /** A shard at one moment. */
-export interface Moment {
+export interface Moment extends Horizon {
   readonly nowMs: number;
-  readonly floor: number;
   readonly holdUntilMs: number;
   readonly leaseTtlMs: number;
 }
@@ -123,13 +123,23 @@ export function announcement(
   { trace, causedAtMs = at.nowMs }: Origin,
 ): UnsentEntry | undefined {
   const isOffline = user.status === 'OFFLINE';
-  const isRenewed = renew === 'ALWAYS' || (renew === 'PRESENT' && !isOffline);
+  const since = isOffline && shownVersion !== undefined ? sinceShown(user, at, shownVersion) : '';
+  const isRenewed = renew === 'ALWAYS' || (renew === 'PRESENT' && (!isOffline || since === 'TIED'));
   if (isRenewed) user.version = nextVersion(user.version, at.floor, at.nowMs);
   if (only.length === 0) return undefined;
-  const isShown = shownVersion === Math.max(user.version, at.floor);
-  const quiet = isShown && isOffline && !isRenewed ? 'ALL' : quietOf(renew);
+  const quiet = since === 'UNCHANGED' && !isRenewed ? 'ALL' : quietOf(renew);
+  const { floor, forgottenBelow } = at;
   const entry = outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
-  return { ...entry, quiet };
+  return { ...entry, quiet, horizon: { floor, forgottenBelow } };
+}
+
+/**
+ * What has become of a user since a version was shown of them. A change gets a version above all that was shown before
+ * it. TIED: they have changed, but are below a floor that has risen since, at which what was shown is now, too.
+ */
+function sinceShown(user: UserState, at: Moment, shown: number): 'UNCHANGED' | 'TIED' | 'CHANGED' {
+  if (user.version <= shown) return 'UNCHANGED';
+  return user.version <= at.floor ? 'TIED' : 'CHANGED';
 }
 
 const quietOf = (renew: Renewal | undefined): Quiet | undefined =>

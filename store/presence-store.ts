@@ -35,6 +35,14 @@ export interface ShardState {
   readonly holdMs: number;
 }
 
+/** How a user of a shard looks who has been OFFLINE since a version: what of that the shard still keeps. */
+export interface Horizon {
+  /** They are shown with no lower version. */
+  readonly floor: number;
+  /** Of one from below this version nothing is known any more: all was lost since, or it is too long ago. */
+  readonly forgottenBelow: number;
+}
+
 export type BeatOutcome = 'OK' | 'UNKNOWN' | 'LAPSED' | 'CLOSED' | 'EPOCH';
 
 export interface Beat {
@@ -110,11 +118,15 @@ export type Change = {
       readonly kind: 'announce';
       /** Empty: there is no entry, only the graph revision rises. */
       readonly only: readonly string[];
-      /** `only` have been shown this version as OFFLINE: if the user still is so, the entry is quiet for all. */
+      /**
+       * `only` have been shown this version as OFFLINE, or the floor where that is higher: if the user is OFFLINE and
+       * has not changed since, the entry is quiet for all.
+       */
       readonly shownVersion?: number;
       /**
        * A new version: ALWAYS, or unless the user is OFFLINE; never when absent. PRESENT: `only` see another status, as
-       * if it had changed, so that the entry is quiet for those who look up.
+       * if it had changed, so that the entry is quiet for those who look up; and a user who is OFFLINE gets one too when
+       * a fence has left both what `only` were shown and what they are to see at the floor.
        */
       readonly renew?: Renewal;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */
@@ -150,6 +162,8 @@ export interface OutboxEntry {
    * in pull mode, since they look up. Absent: nobody.
    */
   readonly quiet?: Quiet | undefined;
+  /** Of an announcement, which those may be told from whom the user is hidden. */
+  readonly horizon?: Horizon | undefined;
   /** traceparent of the cause; of an expiry, that of the session that died. */
   readonly trace: string;
   /** The user came online, and there may be somebody who asked to be told: see `notifications`. */
@@ -191,7 +205,7 @@ export type SweepReply =
       readonly outboxLength: number;
     });
 
-export interface LookupReply extends ShardState {
+export interface LookupReply extends ShardState, Horizon {
   /** One per user asked for, in order. */
   readonly settled: readonly Settled[];
 }

@@ -86,8 +86,9 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       const { meta, state } = keysAt(shard);
       const call = { keys: [meta, ...userIds.map(state)], args: [] };
       const raw = await run(scripts.lookup, call);
-      const [floor, holdLeftMs] = raw;
-      return { floor, holdMs: holdLeftMs, settled: replies.settledOf(userIds, raw) };
+      const [floor, holdLeftMs, forgottenBelow] = raw;
+      const settled = replies.settledOf(userIds, raw);
+      return { floor, holdMs: holdLeftMs, forgottenBelow, settled };
     },
     ack: async (shard, entryIds) => {
       const { outbox } = keysAt(shard);

@@ -3,6 +3,7 @@ import type {
   BeatOutcome,
   Cause,
   ChangeReply,
+  Horizon,
   Inspection,
   Lease,
   LogRecord,
@@ -60,7 +61,7 @@ export function sweepReplyOf(raw: SweepRaw): SweepReply {
 
 export function settledOf(userIds: readonly string[], raw: LookupRaw): Settled[] {
   return userIds.map((userId, index) => {
-    const [status, version, lastActiveMs] = raw.slice(2 + 3 * index, 5 + 3 * index);
+    const [status, version, lastActiveMs] = raw.slice(3 + 3 * index, 6 + 3 * index);
     return {
       userId,
       status: status as VisibleStatus,
@@ -135,9 +136,16 @@ function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
     graphRevision: field('revision'),
     only: JSON.parse(field('only')) as string[],
     quiet: fields.get('quiet') as Quiet | undefined,
+    horizon: horizonOf(fields),
     trace: field('trace'),
     awaited: fields.has('awaited'),
   };
+}
+
+function horizonOf(fields: Map<string, string>): Horizon | undefined {
+  const floor = fields.get('floor');
+  if (floor === undefined) return undefined;
+  return { floor: Number(floor), forgottenBelow: Number(fields.get('forgotten') ?? 0) };
 }
 
 function fieldsOf(flat: readonly string[]): Map<string, string> {

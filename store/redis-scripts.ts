@@ -30,7 +30,7 @@ export type SweepRaw =
       outbox: StreamEntryRaw[],
       outboxLength: number,
     ];
-export type LookupRaw = [...ShardRaw, ...(string | number)[]];
+export type LookupRaw = [...ShardRaw, forgottenBelow: number, ...(string | number)[]];
 export type InspectShardRaw = [
   ...ShardRaw,
   owner: string,

@@ -78,14 +78,19 @@ function apply.announce()
   return 'ANNOUNCED'
 end
 
+-- A change gets a version above all that was shown before it, so one who has not changed is not above `shown`. One who
+-- has, but is below a floor that rose since, is shown at the floor, as what `only` were shown is: only a new version
+-- tells them.
 local function announce(origin)
   local is_offline = user.status == 'OFFLINE'
-  local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and not is_offline
+  local is_shown = is_offline and shown ~= '' and user.version <= tonumber(shown)
+  local is_tied = is_offline and shown ~= '' and not is_shown and user.version <= shard.floor
+  local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and (not is_offline or is_tied)
   if is_renewed then next_version(shard, user) end
   if only == '[]' then return end
   tell(shard, user, origin, only)
-  local is_shown = shown ~= '' and tonumber(shown) == math.max(user.version, shard.floor)
-  if is_shown and is_offline and not is_renewed then
+  tell_horizon(shard, user, KEYS[1])
+  if is_shown and not is_renewed then
     mark_quiet(user, 'ALL')
   elseif renew == 'PRESENT' then
     mark_quiet(user, 'PULLED')

@@ -20,6 +20,12 @@ local function fence(meta, shard)
   redis.call('HSET', meta, 'master_replid', shard.replid, 'floor', shard.floor, 'hold', shard.hold_until)
 end
 
+-- Whoever has been OFFLINE since a version below this has left nothing here: `origin` is the floor with which the shard
+-- began, empty, and a user's state is dropped some time after they left.
+local function forgotten_below(meta, shard)
+  return math.max(tonumber(redis.call('HGET', meta, 'origin')) or 0, shard.now - FORGET_MS)
+end
+
 -- The shard, fenced when this server is not the one that wrote last: its replication id changes when it restarts and
 -- when a replica takes over.
 local function enter(meta)
@@ -31,6 +37,7 @@ local function enter(meta)
     hold_until = tonumber(stored[3]) or 0,
   }
   if stored[1] ~= shard.replid then fence(meta, shard) end
+  if not stored[1] then redis.call('HSET', meta, 'origin', shard.floor) end
   return shard
 end
 

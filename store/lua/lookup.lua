@@ -1,11 +1,11 @@
 -- What is settled of users: never a guess from whether a key exists.
 -- KEYS: meta (hash) [, state (hash)]*
 -- ARGV: none
--- Returns: floor, hold (ms) [, status, version, lastActive (ms)]*
+-- Returns: floor, hold (ms), forgottenBelow [, status, version, lastActive (ms)]*
 -- Writes: meta, when it fences
 
 local shard = enter(KEYS[1])
-local reply = { shard.floor, hold_ms(shard) }
+local reply = { shard.floor, hold_ms(shard), forgotten_below(KEYS[1], shard) }
 for i = 2, #KEYS do
   local stored = redis.call('HMGET', KEYS[i], 'status', 'version', 'last_active', 'view')
   local status, last_active = stored[1] or 'OFFLINE', stored[3]

@@ -189,6 +189,15 @@ local function tell(shard, user, origin, only, is_awaited)
   user.news[#user.news + 1] = entry
 end
 
+-- How the user looks to those from whom they are hidden.
+local function tell_horizon(shard, user, meta)
+  local entry = user.news[#user.news]
+  entry[#entry + 1] = 'floor'
+  entry[#entry + 1] = digits(shard.floor)
+  entry[#entry + 1] = 'forgotten'
+  entry[#entry + 1] = digits(forgotten_below(meta, shard))
+end
+
 -- Of those it names, `whom` are sent nothing.
 local function mark_quiet(user, whom)
   local entry = user.news[#user.news]

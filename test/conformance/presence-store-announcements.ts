@@ -1,7 +1,15 @@
 /** Of the conformance suite: what is told of somebody who is not there. */
 import { describe, expect, test } from '@jest/globals';
 import type { Change } from '../../store/presence-store.ts';
-import { choose, close, newUser, open, outboxOf, settledOf } from '../support/presence-store.ts';
+import {
+  choose,
+  close,
+  newUser,
+  open,
+  outboxOf,
+  settledOf,
+  untilNoHold,
+} from '../support/presence-store.ts';
 import { HOLD_MS, useStore, type OpenStore } from './store-under-test.ts';
 
 export function announcementConformance(openStore: OpenStore): void {
@@ -58,6 +66,42 @@ export function announcementConformance(openStore: OpenStore): void {
       expect(kept.settled).toEqual(seen);
       const entries = await outboxOf(store(), userId);
       expect(entries.map(({ quiet }) => quiet)).toEqual(Array(5).fill(undefined));
+    });
+
+    const fence = async (userId: string): Promise<number> => {
+      const { floor } = await store().fence(store().shardOf(userId), { truncate: false });
+      await untilNoHold(store());
+      return floor;
+    };
+    const leave = (userId: string) => store().change(close(userId, `${userId}/1`, 0));
+
+    test('a floor that has risen since is no change: the same has been shown at it', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      const { settled: shown } = await leave(userId);
+      const floor = await fence(userId);
+      const { settled } = await announce(userId, { shownVersion: shown.version });
+      expect(settled).toEqual({ ...shown, version: floor });
+      const entry = (await outboxOf(store(), userId)).at(-1);
+      expect(entry).toMatchObject({ quiet: 'ALL', settled, horizon: { floor } });
+    });
+
+    test('who has changed since, below a floor, is told with a new version', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      const { settled: shown } = await leave(userId);
+      await store().change(open(userId));
+      await leave(userId);
+      const floor = await fence(userId);
+      const { settled } = await announce(userId, { shownVersion: shown.version });
+      expect(settled.version).toBeGreaterThan(floor);
+      const again = await announce(userId, { shownVersion: shown.version });
+      expect(again.settled).toEqual(settled);
+      const entries = (await outboxOf(store(), userId)).slice(-2);
+      expect(entries).toMatchObject([
+        { quiet: 'PULLED', settled },
+        { quiet: 'PULLED', settled },
+      ]);
     });
 
     test('whether anything of the user waits in the outbox is known', async () => {

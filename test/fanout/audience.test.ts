@@ -44,6 +44,24 @@ test('one from whom the subject is hidden sees what was frozen, nothing of now',
   ]);
 });
 
+test.each([
+  ['the floor has not reached that', 8, 0, 9n, new Date(3)],
+  ['the floor has risen above it', 20, 9, 20n, new Date(3)],
+  ['it is forgotten', 20, 10, 20n, undefined],
+])(
+  'one from whom it is hidden, when %s: as one who left then',
+  (_, floor, forgottenBelow, version, lastActive) => {
+    const hidden = [
+      { userId: 'eve', frozen: { lastActive: new Date(3), version: 9n }, mode: Mode.MODE_PUSH },
+    ];
+    const announced = { ...entry, only: ['eve'], horizon: { floor, forgottenBelow } };
+    const [group] = viewerGroups(announced, audience({ hidden }));
+    expect(group?.change).toMatchObject({
+      value: { status: Status.STATUS_OFFLINE, version, lastActive },
+    });
+  },
+);
+
 test('the announcement of a block, before anything is frozen, hides with its own version', () => {
   const hidden = [{ userId: 'eve', frozen: undefined, mode: Mode.MODE_PUSH }];
   const [group] = viewerGroups(entry, audience({ hidden }));

@@ -47,6 +47,8 @@ export interface InProcessMesh extends AsyncDisposable {
   /** A gateway that is ready; closed with the mesh. */
   addGateway(overrides?: Partial<GatewayOptions>): Promise<Gateway>;
   befriend(userId: string, friendUserId: string): Promise<void>;
+  /** All users are gone from the store, as when Redis has lost its data. */
+  loseData(): void;
   /** Stops presence's gRPC server, and starts it again on the same port. */
   stopPresence(): Promise<void>;
   startPresence(): Promise<void>;
@@ -71,9 +73,8 @@ export async function startInProcessMesh(
   const { clock = systemClock, aroundStore = asItIs } = options;
   const disposer = createDisposer();
   const bus = disposer.add(createMemoryBus({ clock }));
-  const store = aroundStore(
-    disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock })),
-  );
+  const memory = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
+  const store = aroundStore(memory);
   const addPresence = () =>
     disposer.add(createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }));
   const presencePart = addPresence();
@@ -164,6 +165,7 @@ export async function startInProcessMesh(
       await gateway.ready();
       return gateway;
     },
+    loseData: () => memory.lose(),
     async befriend(userId, friendUserId) {
       await graph.unary((client) => client.befriend, { userId, friendUserId });
     },

@@ -97,24 +97,36 @@ describe('what waits for a slow client', () => {
 describe('how a viewer sees a user', () => {
   const contact = { userId: 'bob', relation: Relation.RELATION_FRIEND, mode: Mode.MODE_PUSH };
   const presence = { ...presenceOf('bob', 9n), mode: Mode.MODE_UNSPECIFIED };
+  const sighting = { presence, floor: 0n, forgottenBelow: 0n };
 
   test('as they are, with the contact’s mode', () => {
-    expect(asSeen({ ...contact, hidden: false, frozen: undefined }, presence)).toEqual(
+    expect(asSeen({ ...contact, hidden: false, frozen: undefined }, sighting)).toEqual(
       presenceOf('bob', 9n),
     );
   });
 
   test('hidden: offline, with what was last shown', () => {
     const frozen = { lastActive: new Date(3), version: 4n };
-    expect(asSeen({ ...contact, hidden: true, frozen }, presence)).toEqual({
+    expect(asSeen({ ...contact, hidden: true, frozen }, sighting)).toEqual({
       ...presenceOf('bob', 4n),
       lastActive: new Date(3),
       status: Status.STATUS_OFFLINE,
     });
-    expect(asSeen({ ...contact, hidden: true, frozen: undefined }, presence)).toEqual({
+    expect(asSeen({ ...contact, hidden: true, frozen: undefined }, sighting)).toEqual({
       ...presenceOf('bob', 9n),
       status: Status.STATUS_OFFLINE,
     });
+  });
+
+  test.each([
+    ['the floor has not reached that', 3n, 0n, 4n, new Date(3)],
+    ['the floor has risen above it', 7n, 4n, 7n, new Date(3)],
+    ['it is forgotten', 7n, 5n, 7n, undefined],
+  ])('hidden, and %s: as one who left then', (_, floor, forgottenBelow, version, lastActive) => {
+    const frozen = { lastActive: new Date(3), version: 4n };
+    expect(
+      asSeen({ ...contact, hidden: true, frozen }, { presence, floor, forgottenBelow }),
+    ).toMatchObject({ status: Status.STATUS_OFFLINE, version, lastActive });
   });
 });
 

@@ -6,12 +6,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Status } from '../../gen/presence/v1/presence.ts';
-import type { Recording } from './recordings.ts';
-import { changeEdge, DEEDS_A_SLOT, play, SLOTS, type Deed, type Deeds } from './script.ts';
-import { chooseFor, createWorld, type Relation, type World } from './world.ts';
-
-/** What makes the subject hidden from the viewer, before the viewer comes. */
-type Hiding = (world: World) => Promise<void>;
+import { expectSameBytes, record, textOf, type Hiding } from './runs.ts';
+import { changeEdge, DEEDS_A_SLOT, SLOTS, type Deed, type Deeds } from './script.ts';
+import { chooseFor, type Relation } from './world.ts';
 
 const invisible: Hiding = async (world) => {
   await world.act('subject', () => chooseFor(world.mesh, 'subject', Status.STATUS_INVISIBLE));
@@ -34,27 +31,6 @@ const blocked: Hiding = async ({ mesh, act }) => {
     mesh.graph.unary((client) => client.block, { userId: 'viewer', blockedUserId: 'subject' }),
   );
 };
-
-async function record(
-  relation: Relation,
-  hide: Hiding,
-  slots: readonly Deeds[],
-): Promise<Recording> {
-  await using world = await createWorld(relation);
-  await hide(world);
-  await play(world, slots);
-  return new Map([...world.recording].map(([channel, parts]) => [channel, [...parts]]));
-}
-
-/** Message for message in words first, so that a difference can be read. */
-function expectSameBytes(actual: Recording, expected: Recording): void {
-  const words = (recording: Recording) =>
-    [...recording].map(([channel, parts]) => [channel, Buffer.concat(parts).toString()]);
-  expect(words(actual)).toEqual(words(expected));
-  for (const [channel, parts] of expected) {
-    expect(Buffer.concat(actual.get(channel) ?? []).equals(Buffer.concat(parts))).toBe(true);
-  }
-}
 
 const DEVICES = [1, 2];
 const device = fc.constantFrom(...DEVICES);
@@ -169,6 +145,3 @@ describe.each(relations)('a viewer who is a %s sees a logout and nothing else of
     60_000,
   );
 });
-
-const textOf = (recording: Recording, channel: string): string =>
-  Buffer.concat(recording.get(channel) ?? []).toString('latin1');

@@ -8,6 +8,8 @@ export type Deed =
   | { readonly do: 'wait' }
   | { readonly do: 'connect' | 'disconnect' | 'cut' | 'logout' | 'idle' | 'active'; device: number }
   | { readonly do: 'choose'; readonly status: Status }
+  /** A device chooses, not somebody without one. */
+  | { readonly do: 'say'; readonly device: number; readonly status: string }
   | { readonly do: EdgeDeed; readonly whom: string };
 
 type EdgeDeed = 'befriend' | 'unfriend' | 'follow' | 'unfollow' | 'block' | 'unblock';
@@ -31,6 +33,9 @@ export function createHidden(world: World): (deeds: Deeds) => Promise<void> {
         return;
       case 'choose':
         await chooseFor(world.mesh, 'subject', deed.status);
+        return;
+      case 'say':
+        devices.get(deed.device)?.send(choose(deed.status));
         return;
       case 'disconnect':
       case 'cut':
@@ -93,11 +98,24 @@ export async function changeEdge({ mesh }: World, kind: EdgeDeed, whom: string):
   }
 }
 
+/** What befalls the store as a slot begins: every shard is fenced, with its data or without. */
+export interface Disturbance {
+  readonly slot: number;
+  readonly kind: 'FENCE' | 'LOSS';
+}
+
 /** All that the viewer does, with the slots of the hidden one in between. */
-export async function play(world: World, slots: readonly Deeds[]): Promise<void> {
+export async function play(
+  world: World,
+  slots: readonly Deeds[],
+  disturbance?: Disturbance,
+): Promise<void> {
   const hidden = createHidden(world);
   const { friend } = world;
-  const slot = (i: number): Promise<void> => hidden(slots[i] ?? []);
+  const slot = async (i: number): Promise<void> => {
+    if (disturbance?.slot === i) await world.act('store', () => disturb(world, disturbance));
+    await hidden(slots[i] ?? []);
+  };
   const json = await world.connectViewer('json 1', 'presence.v1+json');
   const proto = await world.connectViewer('proto', 'presence.v1+proto');
   await world.openEvents('events');
@@ -121,6 +139,15 @@ export async function play(world: World, slots: readonly Deeds[]): Promise<void>
   await world.act('viewer', () => again.send(JSON.stringify({ resync: {} })));
   await world.lookUp('look-up 3');
   await world.pass(LAST_MS);
+}
+
+async function disturb({ mesh }: World, { kind }: Disturbance): Promise<void> {
+  if (kind === 'LOSS') {
+    mesh.loseData();
+    return;
+  }
+  const shards = Array.from({ length: mesh.store.shardCount }, (_, shard) => shard);
+  await Promise.all(shards.map((shard) => mesh.store.fence(shard, { truncate: false })));
 }
 
 /** Longer than a lease and than a watch's poll: what was begun in the last slot comes to an end. */

@@ -18,7 +18,7 @@ import {
 } from './recordings.ts';
 
 /** How the viewer sees the subject: a friend, or a celebrity they follow, watched or not. */
-export type Relation = 'friend' | 'follower' | 'fan';
+export type Relation = 'friend' | 'follower' | 'fan' | 'stranger';
 
 export interface World extends AsyncDisposable {
   readonly mesh: InProcessMesh;
@@ -52,6 +52,8 @@ const PROTO_BEAT = ClientFrame.encode({
 export async function createWorld(relation: Relation): Promise<World> {
   const disposer = createDisposer();
   const time = createOwnedTime();
+  // What is numbered by who acted first is so whoever acts.
+  for (const actor of ['subject', 'friend', 'store', 'viewer']) time.actAs(actor);
   let events = 0;
   const count = (): void => {
     events++;
@@ -143,6 +145,7 @@ export async function createWorld(relation: Relation): Promise<World> {
 async function befriendAll({ graph, befriend }: InProcessMesh, relation: Relation): Promise<void> {
   await befriend('viewer', 'friend');
   await befriend('viewer', 'third');
+  if (relation === 'stranger') return;
   if (relation === 'friend') return befriend('viewer', 'subject');
   const fans = relation === 'fan' ? ['fan1', 'fan2', 'fan3', 'viewer'] : ['viewer'];
   for (const userId of fans) {

@@ -33,6 +33,12 @@ afterEach(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
+async function flushAll(): Promise<void> {
+  const admin = new Redis(redis.url);
+  await admin.flushall();
+  admin.disconnect();
+}
+
 const untilBack = () => eventually(() => store.lookup(0, []));
 
 test('sessions, choice, log and outbox survive a restart, behind a fence', async () => {
@@ -76,9 +82,7 @@ test('after a loss of all data every version is above every one before', async (
   const userId = newUser();
   await store.change(open(userId));
   const { settled } = await store.change(choose(userId, 'BUSY'));
-  const admin = new Redis(redis.url);
-  await admin.flushall();
-  admin.disconnect();
+  await flushAll();
   const { floor, holdMs } = await store.lookup(0, []);
   expect(floor).toBeGreaterThanOrEqual(settled.version);
   expect(holdMs).toBeGreaterThan(0);
@@ -87,6 +91,31 @@ test('after a loss of all data every version is above every one before', async (
   const again = await store.change(open(userId));
   expect(again.settled.version).toBeGreaterThan(settled.version);
   expect(await outboxOf(store, userId)).toEqual([]);
+});
+
+test.each([
+  ['a restart', async () => redis.kill().then(() => redis.start()), 'above'],
+  ['a loss of all data', () => flushAll(), 'below'],
+])('after %s it is known whether who left before is still known', async (_, lose, is) => {
+  const userId = newUser();
+  await store.change(open(userId));
+  const { settled } = await store.change({
+    ...{ kind: 'close', userId, sessionId: `${userId}/1`, graceMs: 0, trace: '' },
+  });
+  expect((await store.lookup(0, [])).forgottenBelow).toBeLessThanOrEqual(settled.version);
+  await lose();
+  await untilBack();
+  await untilNoHold(store);
+  const { floor, forgottenBelow, settled: seen } = await store.lookup(0, [userId]);
+  expect(settled.version >= forgottenBelow ? 'above' : 'below').toBe(is);
+  const lastActiveMs = is === 'above' ? settled.lastActiveMs : 0;
+  expect(seen).toEqual([{ ...settled, version: floor, lastActiveMs }]);
+  await store.change({
+    ...{ kind: 'announce', userId, only: ['v'], graphRevision: '1', trace: '' },
+  });
+  const [entry] = (await outboxOf(store, userId)).slice(-1);
+  expect(entry).toMatchObject({ horizon: { floor } });
+  expect(settled.version >= entry!.horizon!.forgottenBelow ? 'above' : 'below').toBe(is);
 });
 
 test('without a server calls fail soon and say where, with it they work again', async () => {

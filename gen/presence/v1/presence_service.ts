@@ -298,7 +298,19 @@ export interface GetPresenceResponse {
    * Longest hold of a shard that was read. When above zero, what was read may be older than what was seen before:
    * read again after it.
    */
-  holdRemaining: Duration | undefined;
+  holdRemaining:
+    | Duration
+    | undefined;
+  /**
+   * The floor of each one's shard, in the same order: nobody there is shown with a lower version. With the next field it
+   * says how somebody looks who has been OFFLINE since a version, whatever this one has done; see graph.v1.Frozen.
+   */
+  floors: bigint[];
+  /**
+   * Whoever has been OFFLINE since a version below this is not known in the shard any more, and is shown as never seen:
+   * all its data were lost since, or it was too long ago. For each one, in the same order.
+   */
+  forgottenBelow: bigint[];
 }
 
 /** Users who may be offline. */
@@ -322,9 +334,9 @@ export interface AnnounceRequest {
   /** Commit timestamp of the change in the graph, below 2^53; readers of the subject's audience wait for it. */
   graphRevision: bigint;
   /**
-   * A version that all of the viewers have been shown as OFFLINE. If it still is the subject's and the subject is
-   * OFFLINE, they are told nothing, since nothing has changed for them: that somebody who is not there blocks them, or
-   * ceases to, is not theirs to know.
+   * A version that all of the viewers have been shown as OFFLINE. If nothing of the subject has changed since, and the
+   * subject is OFFLINE, they are told nothing, since nothing has changed for them: that somebody who is not there blocks
+   * them, or ceases to, is not theirs to know. Floors that rose since do not matter: both were shown at them.
    */
   shownVersion?:
     | bigint
@@ -1749,7 +1761,7 @@ export const GetPresenceRequest: MessageFns<GetPresenceRequest> = {
 };
 
 function createBaseGetPresenceResponse(): GetPresenceResponse {
-  return { presences: [], holdRemaining: undefined };
+  return { presences: [], holdRemaining: undefined, floors: [], forgottenBelow: [] };
 }
 
 export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
@@ -1759,6 +1771,26 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
     }
     if (message.holdRemaining !== undefined) {
       Duration.encode(message.holdRemaining, writer.uint32(18).fork()).join();
+    }
+    if (message.floors.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.floors) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field floors of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.forgottenBelow.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.forgottenBelow) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field forgottenBelow of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1792,6 +1824,42 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
             message.holdRemaining = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag === 24) {
+              message.floors.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.floors.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.forgottenBelow.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.forgottenBelow.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1814,6 +1882,12 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
         : isSet(object.hold_remaining)
         ? Duration.fromJSON(object.hold_remaining)
         : undefined,
+      floors: globalThis.Array.isArray(object?.floors) ? object.floors.map((e: any) => BigInt(e)) : [],
+      forgottenBelow: globalThis.Array.isArray(object?.forgottenBelow)
+        ? object.forgottenBelow.map((e: any) => BigInt(e))
+        : globalThis.Array.isArray(object?.forgotten_below)
+        ? object.forgotten_below.map((e: any) => BigInt(e))
+        : [],
     };
   },
 
@@ -1824,6 +1898,12 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
     }
     if (message.holdRemaining !== undefined) {
       obj.holdRemaining = Duration.toJSON(message.holdRemaining);
+    }
+    if (message.floors?.length) {
+      obj.floors = message.floors.map((e) => e.toString());
+    }
+    if (message.forgottenBelow?.length) {
+      obj.forgottenBelow = message.forgottenBelow.map((e) => e.toString());
     }
     return obj;
   },
@@ -1837,6 +1917,8 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
     message.holdRemaining = (object.holdRemaining !== undefined && object.holdRemaining !== null)
       ? Duration.fromPartial(object.holdRemaining)
       : undefined;
+    message.floors = object.floors?.map((e) => BigInt(e)) || [];
+    message.forgottenBelow = object.forgottenBelow?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
