@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Readiness } from '../lib/readiness.ts';
+import { readinessReport, withoutDetail, type Readiness } from '../lib/readiness.ts';
 
 export interface HealthServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** `/healthz`: the process lives. `/readyz`: 200, or 503 with what is wrong, a line for each upstream. */
+/** As the gateway's: `/healthz`: the process lives. `/readyz`: 200, or 503 with the upstreams that fail. */
 export async function createHealthServer(
   readiness: Readiness,
   host: string,
@@ -37,13 +37,17 @@ function answer(readiness: Readiness): RequestListener {
   return (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const [code, text] = answerTo(pathname, readiness);
-    response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
+    response.writeHead(code, { 'content-type': 'application/json; charset=utf-8' });
     response.end(`${text}\n`);
   };
 }
 
 function answerTo(pathname: string, readiness: Readiness): [code: number, text: string] {
-  if (pathname === '/healthz') return [200, 'ok'];
-  if (pathname !== '/readyz') return [404, 'Here are /healthz and /readyz.'];
-  return readiness.isReady() ? [200, 'ready'] : [503, readiness.problems().join('\n')];
+  if (pathname === '/healthz') return [200, '{"status":"ok"}'];
+  if (pathname !== '/readyz') {
+    const message = `nothing is served at ${pathname}; see /healthz, /readyz`;
+    return [404, JSON.stringify({ error: { code: 'NOT_FOUND', message } })];
+  }
+  const report = readinessReport(readiness.failing().map(withoutDetail));
+  return [readiness.isReady() ? 200 : 503, report];
 }

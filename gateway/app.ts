@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createDisposer, type Disposer } from '../lib/lifecycle.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
-import { createReadiness } from '../lib/readiness.ts';
+import { createReadiness, logTurns } from '../lib/readiness.ts';
 import { gauge } from '../lib/telemetry/metrics.ts';
 import { METRICS } from '../lib/telemetry/names.ts';
 import { createAuthenticator, type Authenticator, type AuthOptions } from './auth.ts';
@@ -18,6 +18,7 @@ import { createDepartures } from './departures.ts';
 import { createDoorway } from './doorway.ts';
 import { createGatewayEvents } from './events.ts';
 import { drain } from './drain.ts';
+import { createExcuse } from './excuses.ts';
 import type { RateLimit } from './frame-rate.ts';
 import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
 import { Heartbeats } from './heartbeats.ts';
@@ -137,14 +138,16 @@ function createCore(options: GatewayOptions, disposer: Disposer) {
 
 function createBase(options: GatewayOptions) {
   /** Without these nobody can be let in; while the others fail, who comes in waits for them. */
-  const admission = createReadiness(['marker', 'lease']);
-  const servers = createReadiness(['bus', 'presence', 'graph']);
+  const admission = createReadiness(['own topic', 'lease']);
+  const servers = logTurns(createReadiness(['bus', 'presence', 'graph']), options.logger);
   const propagation = createPropagationTally();
   return {
     gatewayId: gatewayIdOf(options),
     admission,
     servers,
     problems: () => [...admission.problems(), ...servers.problems()],
+    failing: () => [...admission.failing(), ...servers.failing()],
+    excuse: createExcuse(options),
     upstreams: createUpstreams(options),
     propagation,
     events: createGatewayEvents(options.logger, propagation),
@@ -188,15 +191,16 @@ function createInbound(
   { gatewayId, admission, hub, watches, lease, events }: Inbound,
   options: GatewayOptions,
 ): InboundTopic {
-  const { clock } = options;
+  const { clock, logger } = options;
+  const topic = logTurns(admission, logger);
   return new InboundTopic({
     ...options,
     gatewayId,
     replication: options.topicReplication ?? 1,
     onDelivery: createDeliveries({ gatewayId, hub, watches, events, clock }),
-    onProblem: (problem) => admission.set('marker', problem),
+    onProblem: (problem) => topic.set('own topic', problem),
     onReading: (again) => {
-      admission.set('marker', undefined);
+      topic.set('own topic', undefined);
       if (again) hub.forEach((session) => session.snapshotAfter(0));
       else lease.start();
     },
@@ -222,7 +226,7 @@ function serve(
     ...core,
     context: { ...core, clock, heartbeatIntervalMs, logger },
     authenticator,
-    obstacles: core.admission.problems,
+    isOpen: core.admission.isReady,
   });
   return createUwsSocketServer({
     host,

@@ -46,12 +46,19 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
   return options.mode === 'dev' ? devAuthenticator(options) : jwtAuthenticator(options);
 }
 
-/** The token of a request: the header, or for browsers, which cannot set one on a WebSocket, the query. */
+export const hasToken = (request: HttpRequest): boolean => Boolean(findToken(request));
+
+/** @throws AuthError when there is none. */
 export function tokenOf(request: HttpRequest): string {
-  const [scheme = '', credentials = ''] = request.header('authorization').split(' ', 2);
-  const token = scheme.toLowerCase() === 'bearer' ? credentials : request.query.get('access_token');
+  const token = findToken(request);
   if (token) return token;
   throw new AuthError('no token: send Authorization: Bearer TOKEN, or ?access_token=TOKEN');
+}
+
+/** The header, or for browsers, which cannot set one on a WebSocket, the query. */
+function findToken(request: HttpRequest): string | null {
+  const [scheme = '', credentials = ''] = request.header('authorization').split(' ', 2);
+  return scheme.toLowerCase() === 'bearer' ? credentials : request.query.get('access_token');
 }
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;

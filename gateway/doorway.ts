@@ -1,9 +1,9 @@
 /** Who comes in: tokens are checked, sessions made and counted, for WebSockets and server-sent events alike. */
-import { messageOf } from '../lib/errors.ts';
 import { traceparentFrom } from '../lib/telemetry/spans.ts';
 import { AuthError, tokenOf, type Authenticator, type Identity } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
-import { refusal } from './http-answers.ts';
+import type { Excuse } from './excuses.ts';
+import { refusal, RETRY_AFTER } from './http-answers.ts';
 import type { Hub } from './hub.ts';
 import { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
@@ -16,8 +16,9 @@ export interface DoorwayOptions {
   readonly authenticator: Authenticator;
   readonly hub: Hub;
   readonly watches: Watches;
-  /** Why nobody can be let in now, in words; empty when they can. */
-  readonly obstacles: () => readonly string[];
+  /** Whether anybody can be let in now. */
+  readonly isOpen: () => boolean;
+  readonly excuse: Excuse;
 }
 
 /** Somebody let in, about to be connected. */
@@ -37,7 +38,8 @@ export interface Doorway {
 }
 
 const MAX_DEVICE_BYTES = 64;
-const RETRY_AFTER = { 'retry-after': '1' };
+const CLOSED =
+  'this gateway lets nobody in now: it starts, stops, or is cut off from the others; try again in a second, or another gateway';
 
 export function createDoorway(options: DoorwayOptions): Doorway {
   const { context, hub, watches } = options;
@@ -45,14 +47,13 @@ export function createDoorway(options: DoorwayOptions): Doorway {
     try {
       return await options.authenticator.authenticate(tokenOf(request));
     } catch (error) {
-      return refusalOf(error);
+      return refusalOf(error, request, options.excuse);
     }
   };
   return {
     identify,
     async admit(request) {
-      const obstacles = options.obstacles();
-      if (obstacles.length > 0) return refusal(503, obstacles.join('; '), RETRY_AFTER);
+      if (!options.isOpen()) return refusal(503, CLOSED, RETRY_AFTER);
       const device = request.query.get('device') ?? '';
       if (Buffer.byteLength(device) > MAX_DEVICE_BYTES) {
         return refusal(400, `device: longer than ${MAX_DEVICE_BYTES} bytes`);
@@ -79,8 +80,9 @@ export function createDoorway(options: DoorwayOptions): Doorway {
   };
 }
 
-function refusalOf(error: unknown): HttpAnswer {
-  if (!(error instanceof AuthError)) return refusal(503, messageOf(error), RETRY_AFTER);
+function refusalOf(error: unknown, { path }: HttpRequest, excuse: Excuse): HttpAnswer {
+  if (!(error instanceof AuthError))
+    return refusal(503, excuse(error, { what: path }), RETRY_AFTER);
   const challenge = { 'www-authenticate': 'Bearer realm="presence-mesh"' };
   return refusal(401, error.message, challenge);
 }

@@ -32,3 +32,6 @@ export function refusal(
   const answer = jsonAnswer(status, JSON.stringify({ error: { code: CODES[status], message } }));
   return { ...answer, headers: { ...answer.headers, ...headers } };
 }
+
+/** With a 503: by then it may be over. */
+export const RETRY_AFTER = { 'retry-after': '1' };

@@ -1,13 +1,14 @@
 /** /v1/notifications: asking to be told, once, by Web Push, when somebody comes online. */
 import { status } from '@grpc/grpc-js';
-import { messageOf, RpcError } from '../lib/errors.ts';
+import type { RpcError } from '../lib/errors.ts';
 import { IDENTIFIER_GRAMMAR, isIdentifier } from '../lib/identifiers.ts';
 import {
   endpointProblem,
   subscriptionProblem,
   type Subscription,
 } from '../lib/web-push/subscription.ts';
-import { jsonAnswer, refusal, type RefusalStatus } from './http-answers.ts';
+import { isForClients } from './excuses.ts';
+import { jsonAnswer, refusal, RETRY_AFTER, type RefusalStatus } from './http-answers.ts';
 import type { RestOptions } from './rest.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
 
@@ -89,7 +90,7 @@ class Refusal extends Error {
 
 async function forUsers(
   request: HttpRequest,
-  { doorway, push }: NotificationOptions,
+  { doorway, push, excuse }: NotificationOptions,
   answer: (userId: string) => Promise<object>,
 ): Promise<HttpAnswer> {
   if (push.publicKey === undefined) return refusal(501, OFF);
@@ -98,7 +99,13 @@ async function forUsers(
   try {
     return jsonAnswer(200, JSON.stringify(await answer(identity.userId)));
   } catch (error) {
-    return refusal(statusOf(error), messageOf(error));
+    if (error instanceof Refusal) return refusal(error.status, error.message);
+    if (isForClients(error)) return refusal(statusOf(error), error.message);
+    return refusal(
+      503,
+      excuse(error, { what: request.path, userId: identity.userId }),
+      RETRY_AFTER,
+    );
   }
 }
 
@@ -108,9 +115,8 @@ const statuses: Partial<Record<status, RefusalStatus>> = {
   [status.RESOURCE_EXHAUSTED]: 429,
 };
 
-function statusOf(error: unknown): RefusalStatus {
-  if (error instanceof Refusal) return error.status;
-  return (error instanceof RpcError ? statuses[error.code] : undefined) ?? 503;
+function statusOf({ code }: RpcError): RefusalStatus {
+  return statuses[code] ?? 400;
 }
 
 function subjectOf({ path }: HttpRequest): string {

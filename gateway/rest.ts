@@ -1,11 +1,11 @@
 /** GET /v1/presence: a look-up for those who need no stream. */
 import { create, fromBinary, toJson } from '@bufbuild/protobuf';
 import { Presence } from '../gen/presence/v1/presence.ts';
-import { messageOf } from '../lib/errors.ts';
 import { IDENTIFIER_GRAMMAR, isIdentifier } from '../lib/identifiers.ts';
 import { messageSchema } from './descriptors.ts';
 import type { Doorway } from './doorway.ts';
-import { jsonAnswer, refusal } from './http-answers.ts';
+import type { Excuse } from './excuses.ts';
+import { jsonAnswer, refusal, RETRY_AFTER } from './http-answers.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
 import type { Upstreams } from './upstreams.ts';
 import { asSeen, asStranger } from './views.ts';
@@ -15,11 +15,12 @@ const MAX_IDS = 200;
 export interface RestOptions {
   readonly doorway: Doorway;
   readonly upstreams: Upstreams;
+  readonly excuse: Excuse;
 }
 
 export async function answerLookup(
   request: HttpRequest,
-  { doorway, upstreams }: RestOptions,
+  { doorway, upstreams, excuse }: RestOptions,
 ): Promise<HttpAnswer> {
   const identity = await doorway.identify(request);
   if ('body' in identity) return identity;
@@ -30,7 +31,11 @@ export async function answerLookup(
     const presences = await lookUp(identity.userId, userIds, upstreams);
     return jsonAnswer(200, JSON.stringify({ presences: presences.map(toProtoJson) }));
   } catch (error) {
-    return refusal(503, messageOf(error));
+    return refusal(
+      503,
+      excuse(error, { what: request.path, userId: identity.userId }),
+      RETRY_AFTER,
+    );
   }
 }
 

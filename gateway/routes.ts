@@ -16,16 +16,16 @@ import {
   answerShards,
   type OperatorOptions,
 } from './operator.ts';
+import { answerReadiness, type ReadyOptions } from './ready.ts';
 import { answerLookup } from './rest.ts';
 import type { HttpAnswer, HttpRequest, StreamAnswer } from './socket-server.ts';
 import { answerEvents, type SseOptions } from './sse.ts';
 
 export const SOCKET_PATH = '/v1/ws';
 
-export interface RouteOptions extends OperatorOptions, SseOptions, NotificationOptions {
+export interface RouteOptions
+  extends OperatorOptions, SseOptions, NotificationOptions, ReadyOptions {
   readonly console: Console;
-  /** What keeps the gateway from serving, in words. */
-  readonly problems: () => readonly string[];
 }
 
 type Answer = HttpAnswer | StreamAnswer | Promise<HttpAnswer | StreamAnswer>;
@@ -36,7 +36,7 @@ type Methods = Readonly<Partial<Record<Method, Route>>>;
 
 const PAGES: Readonly<Record<string, Route>> = {
   '/healthz': () => jsonAnswer(200, '{"status":"ok"}'),
-  '/readyz': (_request, { problems }) => readiness(problems()),
+  '/readyz': answerReadiness,
   '/v1/presence': answerLookup,
   '/v1/events': answerEvents,
   '/v1/push/key': answerPushKey,
@@ -72,10 +72,4 @@ function methodsAt(path: string, { console }: RouteOptions): Methods | undefined
   if (path.startsWith(`${NOTIFICATIONS_PATH}/`)) return NOTIFICATION;
   const page = console.answer(path);
   return page && { GET: () => page };
-}
-
-function readiness(problems: readonly string[]): HttpAnswer {
-  return problems.length === 0
-    ? jsonAnswer(200, '{"ready":true,"problems":[]}')
-    : jsonAnswer(503, JSON.stringify({ ready: false, problems }));
 }

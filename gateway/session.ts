@@ -22,6 +22,7 @@ import { ClientTrace } from './client-trace.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
 import type { Departures } from './departures.ts';
 import type { GatewayEvents } from './events.ts';
+import type { Excuse } from './excuses.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { Lease, type LeaseOwner } from './lease.ts';
 import type { Outlet } from './outlet.ts';
@@ -45,6 +46,7 @@ export interface SessionContext {
   readonly heartbeats: Heartbeats;
   readonly departures: Departures;
   readonly events: GatewayEvents;
+  readonly excuse: Excuse;
 }
 
 export interface SessionOptions {
@@ -336,8 +338,11 @@ export class Session implements LeaseOwner {
   #refuseChoice(error: unknown): void {
     const code = codeOf(error);
     const isToBeTriedAgain = code === ErrorCode.ERROR_CODE_UNAVAILABLE;
-    const message = `setStatus: ${messageOf(error)}${isToBeTriedAgain ? '; send it again' : ''}`;
-    this.refuse(code, message);
+    const asked = { what: 'setStatus', userId: this.userId };
+    const words = isToBeTriedAgain
+      ? `not known to be done: ${this.#context.excuse(error, asked)}`
+      : messageOf(error);
+    this.refuse(code, `setStatus: ${words}`);
   }
 
   #isClosed(): boolean {

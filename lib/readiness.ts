@@ -1,9 +1,13 @@
+import type { Logger } from './logger.ts';
+
 /** What keeps a part from serving, told as it is: each upstream has a name and, while it fails, a problem in words. */
 export interface Readiness {
   /** Sets (a text) or clears (undefined) what is wrong with one upstream. */
   set(upstream: string, problem: string | undefined): void;
   /** Problems of all upstreams, in words; ready when empty. */
   problems(): readonly string[];
+  /** Names of the upstreams that fail, for those who must not see more. */
+  failing(): readonly string[];
   isReady(): boolean;
   /** Called whenever ready turns to not ready or back, and once at once. Returns the way to stop it. */
   watch(listener: (ready: boolean) => void): () => void;
@@ -22,6 +26,7 @@ export function createReadiness(upstreams: readonly string[]): Readiness {
       if (before !== isReady()) for (const listener of listeners) listener(isReady());
     },
     problems: () => [...problemOf.values()],
+    failing: () => [...problemOf.keys()],
     isReady,
     watch(listener) {
       listeners.add(listener);
@@ -30,3 +35,29 @@ export function createReadiness(upstreams: readonly string[]): Readiness {
     },
   };
 }
+
+/** The same; each turn of an upstream is logged, since strangers are not told why it fails. */
+export function logTurns(readiness: Readiness, logger: Logger): Readiness {
+  const failing = new Set<string>();
+  return {
+    ...readiness,
+    set(upstream, problem) {
+      readiness.set(upstream, problem);
+      if (problem === undefined) {
+        if (failing.delete(upstream)) logger.info({ upstream }, 'upstream answers again');
+      } else if (!failing.has(upstream)) {
+        failing.add(upstream);
+        logger.warn({ upstream, problem }, 'upstream fails');
+      }
+    },
+  };
+}
+
+/** Body of /readyz. */
+export function readinessReport(problems: readonly string[]): string {
+  return JSON.stringify({ ready: problems.length === 0, problems });
+}
+
+/** What strangers are told of an upstream that fails: which one it is, and no address. */
+export const withoutDetail = (upstream: string): string =>
+  `${upstream}: not working; the log says why`;

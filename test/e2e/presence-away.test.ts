@@ -49,7 +49,9 @@ test.each([
     expect(errorsOf(client)).toMatchObject([
       {
         code: 'ERROR_CODE_UNAVAILABLE',
-        message: expect.stringMatching(/^setStatus: presence at .*; send it again$/),
+        message: expect.stringMatching(
+          /^setStatus: not known to be done: .*; try again in a few seconds \(reference \w{8}\)$/,
+        ),
       },
     ]);
   },

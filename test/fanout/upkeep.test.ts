@@ -34,7 +34,7 @@ async function answerOf(url: string) {
   return { code: response.statusCode, text: await text(response) };
 }
 
-test('health tells what is missing, until nothing is', async () => {
+test('health tells what is missing, and nothing of where it is, until nothing is', async () => {
   const { broken, setDown } = breakable(
     rig.bus,
     () => new BusError('UNAVAILABLE', 'no broker of 127.0.0.1:9092 answers'),
@@ -42,16 +42,19 @@ test('health tells what is missing, until nothing is', async () => {
   setDown(true);
   const { port } = await rig.worker({ httpPort: 0, bus: broken });
   const ask = (path: string) => answerOf(`http://127.0.0.1:${port}${path}`);
-  expect(await ask('/healthz')).toEqual({ code: 200, text: 'ok\n' });
+  expect(await ask('/healthz')).toEqual({ code: 200, text: '{"status":"ok"}\n' });
   await eventually(async () => {
     expect(await ask('/readyz')).toEqual({
       code: 503,
-      text: 'kafka: no broker of 127.0.0.1:9092 answers\n',
+      text: '{"ready":false,"problems":["kafka: not working; the log says why"]}\n',
     });
   });
   setDown(false);
   await eventually(async () => {
-    expect(await ask('/readyz')).toEqual({ code: 200, text: 'ready\n' });
+    expect(await ask('/readyz')).toEqual({
+      code: 200,
+      text: '{"ready":true,"problems":[]}\n',
+    });
   });
   expect((await ask('/metrics')).code).toBe(404);
 });

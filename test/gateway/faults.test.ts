@@ -1,5 +1,6 @@
 /** What clients see when they misbehave, and when something behind the gateway does. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
 import { eventually } from '../support/eventually.ts';
@@ -137,6 +138,38 @@ test('a short absence of presence is bridged; who comes meanwhile waits for it',
   expect(bob.statusOf('alice')).toBe('STATUS_ONLINE');
   await eventually(() => gateway.problems().length === 0);
   expect(alice.closed).toBeUndefined();
+});
+
+test('clients are told what they can do and nothing of the inside; the log has the rest', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const gateway = await mesh.addGateway({ logger: log });
+  using alice = await join(gateway, 'alice');
+  const ask = async (path: string, token?: string) => {
+    const headers = { connection: 'close', ...(token && { authorization: `Bearer ${token}` }) };
+    const response = await fetch(`http://${addressOf(gateway)}${path}`, { headers });
+    return { status: response.status, text: await response.text() };
+  };
+  await mesh.stopPresence();
+  alice.send({ setStatus: { status: 'STATUS_BUSY' } });
+  const errors = () => alice.frames.flatMap(({ error }) => error ?? []);
+  await eventually(() => errors().length > 0);
+  await eventually(() => gateway.problems().some((problem) => problem.startsWith('presence:')));
+  const rest = await ask('/v1/presence?user_id=bob', 'dev:alice');
+  const ready = await ask('/readyz');
+  expect([rest.status, ready.status]).toEqual([503, 503]);
+  expect(ready.text).toContain('"presence: not working; the log says why"');
+  const told = [errors()[0]!.message, rest.text];
+  for (const text of told) expect(text).toContain('try again in a few seconds');
+  for (const text of [...told, ready.text]) expect(text).not.toMatch(/127\.0\.0\.1|ECONN|\d{4,}:/);
+  for (const text of told) {
+    const [, reference] = /reference (\w{8})/.exec(text)!;
+    const line = lines.find((logged) => logged.includes(reference!));
+    expect(line).toMatch(/"userId":"alice","problem":"presence at \S+:\d+/);
+  }
+  expect(lines.join('')).toContain('"upstream":"presence"');
+  expect((await ask('/readyz', 'dev:root')).text).toMatch(/"presence: \S+:\d+/);
+  expect((await ask('/readyz', 'nonsense')).text).not.toMatch(/:\d/);
 });
 
 test('a gateway whose lease ended for a moment keeps its connections, and reads every view again', async () => {
