@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import { isUnavailable, messageOf } from '../lib/errors.ts';
 import { CHANNEL_OPTIONS } from '../lib/grpc/client.ts';
 import { retry } from '../lib/retry.ts';
+import { startOrSet } from '../lib/unreachable.ts';
 
 const { DgraphClientStub, Mutation, Operation, Request, TxnContext, grpc } = dgraph;
 type Response = Awaited<ReturnType<InstanceType<typeof DgraphClientStub>['query']>>;
@@ -181,7 +182,7 @@ function inWords(error: unknown, address: string): unknown {
     error instanceof Error && 'code' in error && error.code === grpc.status.DEADLINE_EXCEEDED;
   if (!isUnavailable(error) && !isDeadline && !NOT_SERVING.test(messageOf(error))) return error;
   return new DgraphUnavailable(
-    `Dgraph at ${address} does not answer (${messageOf(error)}). Start it with npm run stack -- up, or set MESH_DGRAPH_URL to where it is.`,
+    `Dgraph at ${address} does not answer (${messageOf(error)}). ${startOrSet('MESH_DGRAPH_URL')}`,
     { cause: error },
   );
 }

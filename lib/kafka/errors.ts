@@ -1,4 +1,6 @@
 /** What kafkajs throws, in the words of the port. */
+import { messageOf } from '../errors.ts';
+import { unreachable } from '../unreachable.ts';
 import { BusError, type BusErrorCode } from './bus.ts';
 
 interface KafkaError {
@@ -20,8 +22,9 @@ const INVALID = new Set([
 /** @param what the operation, and on what: it begins the message. */
 export function toBusError(error: unknown, what: string): BusError {
   if (error instanceof BusError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new BusError(codeOf(error), `${what}: ${message}`, { cause: error });
+  const message = messageOf(error);
+  const words = unreachable(message, 'MESH_KAFKA_BROKERS') ?? message;
+  return new BusError(codeOf(error), `${what}: ${words}`, { cause: error });
 }
 
 /** The innermost error of kafkajs decides: the outer ones say only that retrying ended. */

@@ -1,5 +1,6 @@
 /** What a Redis server, or its absence, makes of a call. */
 import { messageOf } from '../errors.ts';
+import { startOrSet, unreachable } from '../unreachable.ts';
 
 /**
  * UNAVAILABLE: it does not answer, or not now; nothing is known of the call: try again with backoff.
@@ -31,8 +32,22 @@ export function redisErrorOf(error: unknown, address: string, lastFailure?: Erro
     return new RedisError('REFUSED', address, explain(reason), error);
   }
   const why = isReply(error) ? reason : messageOf(lastFailure ?? error);
-  const words = why.replace(NO_SERVER, 'cannot connect').replace(BROKEN, 'the connection broke');
-  return new RedisError('UNAVAILABLE', address, words, error);
+  return new RedisError('UNAVAILABLE', address, unavailable(why), error);
+}
+
+const SETTING = 'MESH_REDIS_URL';
+
+/** In words that say what would be right. */
+function unavailable(why: string): string {
+  if (why.startsWith('NOAUTH ')) {
+    return `it asks for a password: set ${SETTING} with one, as in redis://:PASSWORD@host:6379 (NOAUTH)`;
+  }
+  if (why.startsWith('WRONGPASS ')) {
+    return `it does not know the user or the password in ${SETTING}, redis://USER:PASSWORD@host:6379 (WRONGPASS)`;
+  }
+  if (NO_SERVER.test(why)) return `cannot connect. ${startOrSet(SETTING)}`;
+  if (BROKEN.test(why)) return 'the connection broke';
+  return unreachable(why, SETTING) ?? why;
 }
 
 /** How a cluster's client says that it reached none of its servers, or the one of the key. */
