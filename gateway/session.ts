@@ -267,15 +267,19 @@ export class Session implements LeaseOwner {
     const { upstreams, clock } = this.#context;
     const received = this.#trace.receive('open', this.#unregisteredSinceMs);
     let beatAtMs = 0;
+    let askedAtMs = 0;
     const reply = upstreams.register(() => {
       if (this.#isClosed()) throw new Error('the session is over');
       const nowMs = Math.trunc(clock.monotonic());
+      askedAtMs = nowMs;
       beatAtMs = this.#lastSignOfLife(nowMs);
       return this.#registration(beatAtMs, nowMs);
     }, received);
     this.#registering = reply.catch(() => undefined);
     try {
-      this.#registered(await reply, beatAtMs);
+      const registered = await reply;
+      this.#changes.registered(registered.chosen, askedAtMs);
+      this.#registered(registered, beatAtMs);
     } catch (error) {
       if (!isTooMany(error)) throw error;
       this.abandon(CLOSE.tooManyConnections);

@@ -1,6 +1,6 @@
 /** What a session told presence of its user's status, and what has to be told again when it is registered anew. */
 import { status as rpcStatus } from '@grpc/grpc-js';
-import type { Status } from '../gen/presence/v1/presence.ts';
+import { Status } from '../gen/presence/v1/presence.ts';
 import type { Activity } from '../gen/presence/v1/presence_service.ts';
 import type { Choice } from '../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -34,8 +34,10 @@ interface Wish {
  */
 export class StatusChanges {
   readonly #options: StatusChangesOptions;
-  /** The last choice that was carried out. */
+  /** The last choice that was carried out here, or was found in force. */
   #choice: Wish | undefined;
+  /** When a choice was last told, by the monotonic clock. */
+  #toldAtMs = -Infinity;
   /** The newest choice, until it is carried out or refused. */
   #wish: Wish | undefined;
   #isChoosing = false;
@@ -45,7 +47,18 @@ export class StatusChanges {
     this.#options = options;
   }
 
-  /** The last choice made here, with its age. */
+  /**
+   * The session is registered, and this choice was in force, whoever made it: should the store lose it, others must not
+   * see somebody who is invisible, though the device where they chose that has left.
+   * @param askedAtMs when registration was asked for; what has been told since may be newer.
+   */
+  registered(chosen: Status, askedAtMs: number): void {
+    if (this.#isChoosing || this.#toldAtMs >= askedAtMs) return;
+    if (!this.#choice && chosen === Status.STATUS_UNSPECIFIED) return;
+    this.#choice = { status: chosen, atMs: askedAtMs };
+  }
+
+  /** The last choice known here, with its age. */
   choice(nowMs: number): Choice | undefined {
     if (!this.#choice) return undefined;
     return { status: this.#choice.status, ageMs: Math.round(nowMs - this.#choice.atMs) };
@@ -92,6 +105,7 @@ export class StatusChanges {
     try {
       await upstreams.choose(lease.userId, wish.status, trace.receive('choose', wish.atMs));
       this.#choice = wish;
+      this.#toldAtMs = this.#options.clock.monotonic();
       return undefined;
     } catch (error) {
       return error ?? new Error('refused without a reason');

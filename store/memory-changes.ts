@@ -50,7 +50,7 @@ function open(user: UserState, change: Of<'open'>, at: Moment): void {
     ...{ gatewayId, device, activity, trace },
   };
   user.sessions.set(sessionId, session);
-  if (!change.choice) return;
+  if (!change.choice || change.choice.chosen === user.chosen) return;
   const chosenAtMs = at.nowMs - clampAge(change.choice.ageMs);
   if (chosenAtMs <= user.chosenAtMs) return;
   user.chosen = change.choice.chosen;

@@ -85,7 +85,7 @@ export type Change = {
       readonly ageMs: number;
       /** W3C traceparent kept with the session; '' for none. */
       readonly trace: string;
-      /** Kept only when newer than the choice stored. */
+      /** Kept only when newer than the choice stored, and another one. */
       readonly choice?: Choice;
     }
   | {

@@ -39,7 +39,8 @@ function apply.open()
   session.epoch, session.closing, session.activity = epoch, false, activity
   session.gateway, session.trace, session.device = gateway, trace, device
   put_session(user, session)
-  if choice_age ~= '' and shard.now - choice_age > user.chosen_at then choose(shard.now - choice_age) end
+  local is_told = choice_age ~= '' and chosen ~= user.chosen
+  if is_told and shard.now - choice_age > user.chosen_at then choose(shard.now - choice_age) end
   return 'OPENED'
 end
 

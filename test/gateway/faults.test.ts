@@ -96,6 +96,30 @@ test('after a loss of data every session is registered again, and every view rea
   expect(BigInt(seen.version ?? 0)).toBeGreaterThan(before);
 });
 
+test('after a loss of data one who is invisible stays so, though the device that chose it has left', async () => {
+  const gateway = await mesh.addGateway();
+  await mesh.befriend('alice', 'bob');
+  using alice = await join(gateway, 'alice');
+  const phone = await join(gateway, 'bob');
+  phone.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
+  await alice.sees('bob', 'STATUS_OFFLINE');
+  using laptop = await join(gateway, 'bob');
+  phone.send({ logout: {} });
+  await phone.whenClosed();
+  const seen = alice.frames.length;
+  mesh.loseData();
+  const snapshots = (): number => alice.frames.slice(seen).filter((one) => one.snapshot).length;
+  await eventually(async () => {
+    const bob = await mesh.store.inspect('bob');
+    expect(bob).toMatchObject({ chosen: 'INVISIBLE', holdMs: 0, settled: { status: 'OFFLINE' } });
+    expect(bob.sessions).toHaveLength(1);
+    // Registered again, and once more after the hold.
+    expect(snapshots()).toBeGreaterThan(1);
+  });
+  expect(JSON.stringify(alice.frames.slice(seen))).not.toContain('STATUS_ONLINE');
+  expect(laptop.closed).toBeUndefined();
+});
+
 test('a topic that vanishes is made anew, and views are read again', async () => {
   await mesh.befriend('alice', 'bob');
   const gateway = await mesh.addGateway();
