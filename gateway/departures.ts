@@ -15,12 +15,26 @@ export interface DeparturesOptions {
   readonly giveUpAfterMs: () => number;
 }
 
+export interface Departure {
+  readonly session: SessionKey;
+  readonly reason: CloseReason;
+  /** Settles with the registration under way, which would open the session again if it came second. */
+  readonly registering: Promise<unknown>;
+  /** Then: whether one that nobody answered may be done yet. */
+  readonly mayBeRegisteredLate: () => boolean;
+  readonly received: Received;
+}
+
 export interface Departures extends AsyncDisposable {
-  /** `after`: a registration under way, which would open the session again if it came second. */
-  add(session: SessionKey, reason: CloseReason, after: Promise<unknown>, received: Received): void;
+  add(departure: Departure): void;
 }
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
+/**
+ * When a session is closed again that may be registered late, ms after it was closed. A server that hung does what
+ * waited for it in any order, at once; a network that delivers late has been given up by then.
+ */
+const AGAIN_AFTER_MS = [1000, 14_000];
 /** On stopping, time for those that are under way, ms. */
 const LAST_TRY_MS = 1000;
 
@@ -29,25 +43,29 @@ export function createDepartures(options: DeparturesOptions): Departures {
   const stopping = new AbortController();
   const pending = new Set<Promise<void>>();
 
-  const depart = async (
-    session: SessionKey,
-    reason: CloseReason,
-    after: Promise<unknown>,
-    received: Received,
-  ): Promise<void> => {
+  const { signal } = stopping;
+  const closeSurely = async ({ session, reason, received }: Departure): Promise<void> => {
     const giveUpAtMs = clock.monotonic() + options.giveUpAfterMs();
-    await after;
     const onFailure = (error: unknown): void => {
       if (clock.monotonic() > giveUpAtMs) throw error;
     };
     const { userId, sessionId } = session;
     const close = () => upstreams.close({ userId, sessionId }, reason, received);
-    await retry(close, { clock, backoff: BACKOFF, signal: stopping.signal, onFailure });
+    await retry(close, { clock, backoff: BACKOFF, signal, onFailure });
+  };
+  const depart = async (departure: Departure): Promise<void> => {
+    await departure.registering;
+    await closeSurely(departure);
+    if (!departure.mayBeRegisteredLate()) return;
+    for (const ms of AGAIN_AFTER_MS) {
+      await clock.sleep(ms, signal);
+      await closeSurely(departure);
+    }
   };
 
   return {
-    add(...departure) {
-      const task = depart(...departure)
+    add(departure) {
+      const task = depart(departure)
         .catch((error: unknown) => logger.debug({ err: error }, 'a session runs to its deadline'))
         .finally(() => pending.delete(task));
       pending.add(task);

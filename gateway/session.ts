@@ -83,6 +83,8 @@ const SNAPSHOT_JITTER_MS = 1000;
 const MAX_SLOW_MS = 30_000;
 /** A client that could not be registered for this long is sent to look for another gateway. */
 const MAX_UNREGISTERED_MS = 30_000;
+/** For how long a registration that nobody answered may still be done. */
+const MAX_LATE_MS = 15_000;
 
 export class Session implements LeaseOwner {
   readonly id: string;
@@ -103,6 +105,8 @@ export class Session implements LeaseOwner {
   #unregisteredSinceMs: number | undefined;
   /** Settles when no registration is under way. */
   #registering: Promise<unknown> = Promise.resolve();
+  /** When it was given up last that somebody answers a registration. It may be done all the same. */
+  #unansweredAtMs = -Infinity;
   #graphRevision = 0n;
   /** To be sent with the next snapshot. */
   #welcome: ServerMessage | undefined;
@@ -241,11 +245,21 @@ export class Session implements LeaseOwner {
     this.#steps.stop();
     this.#context.heartbeats.untrack(this.lease);
     if (reason !== undefined) {
-      const after = this.#registering;
-      this.#context.departures.add(this.lease, reason, after, this.#trace.receive('close'));
+      this.#depart(reason);
     }
     this.#options.onClosed(this);
     if (code) this.outlet.close(code);
+  }
+
+  #depart(reason: CloseReason): void {
+    const { departures, clock } = this.#context;
+    departures.add({
+      session: this.lease,
+      reason,
+      registering: this.#registering,
+      mayBeRegisteredLate: () => clock.monotonic() - this.#unansweredAtMs < MAX_LATE_MS,
+      received: this.#trace.receive('close'),
+    });
   }
 
   #require(need: Need): void {
@@ -275,7 +289,9 @@ export class Session implements LeaseOwner {
       beatAtMs = this.#lastSignOfLife(nowMs);
       return this.#registration(beatAtMs, nowMs);
     }, received);
-    this.#registering = reply.catch(() => undefined);
+    this.#registering = reply.catch((error: unknown) => {
+      if (isUnanswered(error)) this.#unansweredAtMs = clock.monotonic();
+    });
     try {
       const registered = await reply;
       this.#changes.registered(registered.chosen, askedAtMs);
@@ -363,6 +379,11 @@ export class Session implements LeaseOwner {
     const { clock, heartbeats } = this.#context;
     return clock.monotonic() - this.lease.beatAtMs > heartbeats.leaseTtlMs;
   }
+}
+
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof RpcError)) return false;
+  return error.code === rpcStatus.DEADLINE_EXCEEDED || error.code === rpcStatus.UNAVAILABLE;
 }
 
 function isTooMany(error: unknown): boolean {
