@@ -23,16 +23,21 @@ export function createMarker(clock: Clock): Marker {
     },
     isBack: (signal) =>
       new Promise((resolve, reject) => {
-        const fail = (error: Error): void => {
+        const settle = (): void => {
           timer.cancel();
+          signal.removeEventListener('abort', abort);
+        };
+        const fail = (error: Error): void => {
+          settle();
           reject(error);
         };
+        const abort = (): void => fail(signal.reason as Error);
         const timer = clock.after(TIMEOUT_MS, () =>
           fail(new Error(`the gateway's marker has not come back for ${TIMEOUT_MS} ms`)),
         );
-        signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true });
+        signal.addEventListener('abort', abort);
         void arrival.then(() => {
-          timer.cancel();
+          settle();
           resolve();
         });
       }),
