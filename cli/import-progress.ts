@@ -1,6 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface Progress {
+  /** Nobody serves there yet. */
+  waiting(where: string): void;
   start(total: number): void;
   /** So many edges are on their way to the service. */
   sent(edges: number): void;
@@ -15,9 +17,11 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
 
 function createBar(stream: NodeJS.WriteStream): Progress {
   const format = '{phase} [{bar}] {value}/{total} edges, {duration_formatted}';
+  const waiting = waitingLine(stream);
   const bar = new SingleBar({ format, stream, hideCursor: true }, Presets.shades_grey);
   let total = 0;
   return {
+    waiting,
     start(edges) {
       total = edges;
       bar.start(edges, 0, { phase: 'sending' });
@@ -31,9 +35,10 @@ function createLines(stream: NodeJS.WritableStream): Progress {
   let total = 0;
   let tenths = 0;
   return {
+    waiting: waitingLine(stream),
     start(edges) {
       total = edges;
-      stream.write(`checked ${edges} edges, sending\n`);
+      stream.write(`checked ${edges} ${edges === 1 ? 'edge' : 'edges'}, sending\n`);
     },
     sent(edges) {
       const reached = Math.floor((edges / total) * 10);
@@ -43,3 +48,6 @@ function createLines(stream: NodeJS.WritableStream): Progress {
     end: () => undefined,
   };
 }
+
+const waitingLine = (stream: NodeJS.WritableStream) => (where: string) =>
+  void stream.write(`waiting for a graph process at ${where}\n`);

@@ -11,6 +11,7 @@ import { systemClock as clock } from '../lib/clock.ts';
 import { hostPorts, readSettings } from '../lib/config.ts';
 import { RpcError } from '../lib/errors.ts';
 import { CHANNEL_OPTIONS } from '../lib/grpc/client.ts';
+import { isServing } from './serving.ts';
 import { checkEdgeFile, edgesOf } from './edge-file.ts';
 import { hinting } from './hints.ts';
 import { createProgress, type Progress } from './import-progress.ts';
@@ -18,7 +19,9 @@ import { knownNames } from './settings.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 const EDGES_A_MESSAGE = 10_000;
-const CONNECT_TIMEOUT_MS = 2000;
+/** Graph may have been started a moment ago. */
+const PATIENCE_MS = 10_000;
+const LOOK_AGAIN_MS = 200;
 /** As a shell says it of SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
@@ -52,9 +55,10 @@ export async function importFile(
   file: string,
   addresses: readonly string[],
   progress: Progress,
+  patienceMs = PATIENCE_MS,
 ): Promise<string> {
   const total = await checkEdgeFile(file);
-  const client = await connect(addresses);
+  const client = await connect(addresses, progress, patienceMs);
   try {
     const startedAt = clock.monotonic();
     const imported = await hinting('MESH_GRAPH_ADDRS', send(client, file, total, progress));
@@ -70,25 +74,41 @@ const count = (value: bigint | number): string => value.toLocaleString('en');
 
 function summaryOf({ edges, users, graphRevision }: ImportEdgesResponse, seconds: number): string {
   const rate = count(Math.round(Number(edges) / seconds));
-  return `imported ${count(edges)} edges of ${count(users)} users in ${seconds.toFixed(1)} s (${rate} edges/s), graph revision ${graphRevision.toString()}`;
+  const what = `${count(edges)} ${edges === 1n ? 'edge' : 'edges'} of ${count(users)} users`;
+  return `imported ${what} in ${seconds.toFixed(1)} s (${rate} edges/s), graph revision ${graphRevision.toString()}`;
 }
 
-/** The first graph process that answers. */
-async function connect(addresses: readonly string[]): Promise<GraphServiceClient> {
-  for (const address of addresses) {
-    const client = new GraphServiceClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    if (await isReady(client)) return client;
-    client.close();
+/** The first graph process that serves; one that only answers, when none came to serve in time, can say why. */
+async function connect(
+  addresses: readonly string[],
+  progress: Progress,
+  patienceMs: number,
+): Promise<GraphServiceClient> {
+  const giveUpAtMs = clock.monotonic() + patienceMs;
+  for (let round = 0; ; round++) {
+    const isLast = clock.monotonic() >= giveUpAtMs;
+    const found = await firstServing(addresses, isLast);
+    if (found !== undefined) {
+      return new GraphServiceClient(found, credentials.createInsecure(), CHANNEL_OPTIONS);
+    }
+    if (isLast) break;
+    if (round === 0) progress.waiting(addresses.join(', '));
+    await clock.sleep(LOOK_AGAIN_MS);
   }
   throw new Error(
     `No graph process answers at ${addresses.join(', ')}. Start one with npm start, or set MESH_GRAPH_ADDRS to host:port of one.`,
   );
 }
 
-function isReady(client: GraphServiceClient): Promise<boolean> {
-  return new Promise((resolve) => {
-    client.waitForReady(clock.now() + CONNECT_TIMEOUT_MS, (error) => resolve(!error));
-  });
+async function firstServing(
+  addresses: readonly string[],
+  isAnswerEnough: boolean,
+): Promise<string | undefined> {
+  for (const address of addresses) {
+    const serving = await isServing(address, 'graph.v1.GraphService');
+    if (serving === true || (serving === false && isAnswerEnough)) return address;
+  }
+  return undefined;
 }
 
 async function send(

@@ -1,4 +1,5 @@
 /** The command line: `npx mesh …`. */
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { ConfigError } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -15,6 +16,7 @@ import { upCommand } from './up.ts';
 
 const program = new Command('mesh')
   .description('who is online, and everyone who cares told: a gRPC presence mesh')
+  .version(version())
   .configureHelp({ showGlobalOptions: true });
 
 for (const command of [
@@ -31,6 +33,12 @@ for (const command of [
   program.addCommand(command);
 }
 exitWithUsage(program);
+
+/** Of the package, seen from dist/cli. */
+function version(): string {
+  const read = createRequire(import.meta.url);
+  return (read('../../package.json') as { version: string }).version;
+}
 
 /** A command made by itself takes nothing over from the one it is added to. */
 function exitWithUsage(command: Command): void {

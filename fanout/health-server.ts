@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { messageOf } from '../lib/errors.ts';
+import { ListenError } from '../lib/listen-error.ts';
 import { readinessReport, withoutDetail, type Readiness } from '../lib/readiness.ts';
 
 export interface HealthServer extends AsyncDisposable {
@@ -19,8 +21,7 @@ export async function createHealthServer(
   try {
     await once(server, 'listening');
   } catch (error) {
-    const where = `HTTP cannot listen on ${host}:${port}`;
-    throw new Error(`${where}. Is another one running? Set MESH_HTTP_PORT.`, { cause: error });
+    throw new ListenError({ protocol: 'HTTP', host, port, reason: messageOf(error) });
   }
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,6 +1,7 @@
 /** The adapter on uWebSockets.js, and the only file that imports it. */
 import { STATUS_CODES } from 'node:http';
 import uWS from 'uWebSockets.js';
+import { ListenError } from '../lib/listen-error.ts';
 import { refusal } from './http-answers.ts';
 import type {
   HttpAnswer,
@@ -160,8 +161,7 @@ function listen(app: uWS.TemplatedApp, host: string, port: number): Promise<uWS.
     const listener = app as uWS.TemplatedApp & ExclusiveListener;
     listener.listen(host, port, EXCLUSIVE_PORT, (listening) => {
       if (listening) return resolve(listening);
-      const problem = `HTTP cannot listen on ${host}:${port}.`;
-      reject(new Error(`${problem} Is another one running? Set MESH_HTTP_PORT.`));
+      reject(new ListenError({ protocol: 'HTTP', host, port }));
     });
   });
 }

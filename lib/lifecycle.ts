@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts';
 import { ConfigError } from './config.ts';
 import { messageOf } from './errors.ts';
+import { ListenError } from './listen-error.ts';
 import type { Logger } from './logger.ts';
 import { stopTelemetry } from './telemetry/start.ts';
 
@@ -56,7 +57,7 @@ function reportFailedStart(error: unknown, logger: Logger): number {
     for (const problem of error.problems) process.stderr.write(`${problem}\n`);
     return EXIT_USAGE;
   }
-  logger.fatal({ err: error }, 'could not start');
+  if (!(error instanceof ListenError)) logger.fatal({ err: error }, 'could not start');
   process.stderr.write(`${messageOf(error)}\n`);
   return 1;
 }

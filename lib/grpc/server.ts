@@ -8,9 +8,8 @@ import {
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { hostPort } from '../addresses.ts';
-import { RpcError } from '../errors.ts';
-import { status } from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
+import { ListenError } from '../listen-error.ts';
 import type { Readiness } from '../readiness.ts';
 import { createReflection } from './reflection.ts';
 
@@ -88,10 +87,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
     const address = hostPort(host, port);
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (!error) return resolve(bound);
-      const problem = `gRPC cannot listen on ${address}: ${error.message}`;
-      reject(
-        new RpcError(status.UNAVAILABLE, `${problem}. Is another one running? Set MESH_GRPC_PORT.`),
-      );
+      reject(new ListenError({ protocol: 'gRPC', host, port, reason: error.message }));
     });
   });
 }

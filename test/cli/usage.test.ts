@@ -44,6 +44,12 @@ test.each([
   expect(out).toBe('');
 });
 
+test('the version is that of the package', async () => {
+  const { code, out } = await mesh('--version');
+  expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(code).toBe(0);
+});
+
 test('help is none', async () => {
   const { code, out } = await mesh('explain', '--help');
   expect(out).toContain('Usage: mesh explain');

@@ -41,7 +41,12 @@ test('is imported, and every friend finds every friend', async () => {
   ]);
   const file = join(dir, 'friends.tsv');
   await writeFile(file, pairs.map(([a, b]) => `${a}\t${b}\n`).join(''));
-  const silent = { start: () => undefined, sent: () => undefined, end: () => undefined };
+  const silent = {
+    waiting: () => undefined,
+    start: () => undefined,
+    sent: () => undefined,
+    end: () => undefined,
+  };
   const summary = await importFile(file, [graph.address], silent);
   expect(summary).toMatch(/^imported 88,234 edges of 4,039 users/);
   const friendsOf = new Map<string, string[]>();

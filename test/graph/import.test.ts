@@ -7,10 +7,16 @@ import { importFile } from '../../cli/import.ts';
 import type { Progress } from '../../cli/import-progress.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { startGraph, type TestGraph } from './support.ts';
 
-const silent: Progress = { start: () => undefined, sent: () => undefined, end: () => undefined };
+const silent: Progress = {
+  waiting: () => undefined,
+  start: () => undefined,
+  sent: () => undefined,
+  end: () => undefined,
+};
 
 describe('mesh import', () => {
   let graph: TestGraph;
@@ -39,7 +45,7 @@ describe('mesh import', () => {
   });
 
   test('a byte order mark before UTF-8 is passed over', async () => {
-    expect(await run('\uFEFFm1\tm2\n')).toMatch(/^imported 1 edges of 2 users/);
+    expect(await run('\uFEFFm1\tm2\n')).toMatch(/^imported 1 edge of 2 users/);
     expect((await graph.contacts('m1')).map(({ userId }) => userId)).toEqual(['m2']);
   });
 
@@ -82,10 +88,25 @@ describe('mesh import', () => {
     const address = `127.0.0.1:${await freePort()}`;
     const file = join(dir, 'one.tsv');
     await writeFile(file, 'a\tb\n');
-    await expect(importFile(file, [address], silent)).rejects.toThrow(
+    await expect(importFile(file, [address], silent, 0)).rejects.toThrow(
       `No graph process answers at ${address}`,
     );
   });
+
+  test('graph may have been started a moment ago', async () => {
+    const port = await freePort();
+    const file = join(dir, 'early.tsv');
+    await writeFile(file, 'early\tbird\n');
+    const waited: string[] = [];
+    const progress = { ...silent, waiting: (where: string) => void waited.push(where) };
+    const imported = importFile(file, [`127.0.0.1:${port}`], progress, 120_000);
+    await eventually(() => waited.length > 0);
+    const store = createMemoryGraphStore({ clock, maxFollowers: 5000 });
+    await using late = await startGraph({ store, presenceAddress: '127.0.0.1:1', port });
+    expect(await imported).toMatch(/^imported 1 edge of 2 users/);
+    expect((await late.contacts('early')).map(({ userId }) => userId)).toEqual(['bird']);
+    expect(waited).toEqual([`127.0.0.1:${port}`]);
+  }, 150_000);
 
   test('a longer stream than one transaction takes is stored in batches', async () => {
     const lines = Array.from({ length: 200_001 }, (_, i) => `hub\tn${i}\n`);

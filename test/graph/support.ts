@@ -43,6 +43,8 @@ export interface TestGraph extends AsyncDisposable {
 export interface TestGraphOptions {
   readonly store: GraphStore;
   readonly presenceAddress: string;
+  /** Default: any free one. */
+  readonly port?: number;
 }
 
 export async function startGraph(options: TestGraphOptions): Promise<TestGraph> {
@@ -64,7 +66,7 @@ export async function startGraph(options: TestGraphOptions): Promise<TestGraph> 
     await createGrpcServer({
       services: part.services,
       host: '127.0.0.1',
-      port: 0,
+      port: options.port ?? 0,
       drainMs: 1000,
       clock,
     }),
