@@ -30,6 +30,7 @@ import { generateVapidKeys, vapidKeysOf, type VapidKeys } from '../lib/web-push/
 import { createPresence } from '../presence/app.ts';
 import { createMemoryPresenceStore } from '../store/memory-presence-store.ts';
 import type { PresenceStore } from '../store/presence-store.ts';
+import { createDamageReport } from '../store/damage.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { allSettings, knownNames } from './settings.ts';
 
@@ -74,7 +75,7 @@ async function up(settings: Settings, logger: Logger): Promise<AsyncDisposable> 
 
 async function start(settings: Settings, logger: Logger, disposer: Disposer): Promise<void> {
   const vapid = vapidKeysOf(settings) ?? passingKeys(settings);
-  const store = disposer.add(createStore(settings));
+  const store = disposer.add(createStore(settings, logger));
   const bus = disposer.add(createBus(settings));
   const grpcAddress = await serveGrpc(settings, { logger, store, bus }, disposer);
   const pool = <C extends { close(): void }>(service: ClientConstructor<C>, name: string) =>
@@ -165,10 +166,11 @@ function openPool<C extends { close(): void }>(
   return pool;
 }
 
-function createStore(settings: Settings): PresenceStore {
+function createStore(settings: Settings, logger: Logger): PresenceStore {
   const { MESH_REDIS_URL: urls, MESH_SHARDS: shardCount, MESH_LEASE_TTL_MS: leaseTtlMs } = settings;
   if (!urls) return createMemoryPresenceStore({ shardCount, leaseTtlMs, clock });
-  return createRedisPresenceStore({ urls, shardCount, leaseTtlMs, clock });
+  const onDamage = createDamageReport(logger, clock);
+  return createRedisPresenceStore({ urls, shardCount, leaseTtlMs, clock, onDamage });
 }
 
 function createBus({ MESH_KAFKA_BROKERS: brokers }: Settings): MessageBus {

@@ -8,6 +8,7 @@ import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger } from '../lib/logger.ts';
 import { vapidKeysOf } from '../lib/web-push/vapid.ts';
+import { createDamageReport } from '../store/damage.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { createFanout } from './app.ts';
 import { readFanoutSettings, type FanoutSettings } from './config.ts';
@@ -33,6 +34,7 @@ async function serve(
       shardCount: settings.MESH_SHARDS,
       leaseTtlMs: settings.MESH_LEASE_TTL_MS,
       clock,
+      onDamage: createDamageReport(logger, clock),
     }),
   );
   const bus = disposer.add(

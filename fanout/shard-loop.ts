@@ -150,7 +150,9 @@ export class ShardLoop {
       ...outbox.window(),
       ...(expectedNowMs === undefined ? {} : { expectedNowMs }),
     });
+    const isStepped = reply.owned && reply.isAhead && this.#storeClock.wasPutForward(reply.nowMs);
     this.#storeClock.note(reply.nowMs, askedAtMs);
+    if (isStepped) await store.fence(shard, { truncate: false });
     if (reply.owned) await this.#work(reply);
     else this.#forget();
     this.#sweepAtMs = askedAtMs + (reply.owned ? this.#restMs(reply) : ASK_MS);
@@ -166,7 +168,9 @@ export class ShardLoop {
     this.#noteFloor(reply);
     this.#outboxLength = reply.outboxLength;
     this.#options.outbox.take(reply.outbox);
-    await this.#look(reply.due);
+    // Nobody is looked at, hinted at or due, before it is clear what time it is.
+    if (reply.isAhead) this.#again = true;
+    else await this.#look(reply.due);
     await this.#truncateIfStuck(reply);
   }
 

@@ -1,5 +1,6 @@
 /** What the store's clock should say now, so that a step of it is noticed before it ends everyone's lease. */
 import type { Clock } from '../lib/clock.ts';
+import { timing } from '../store/timing.ts';
 
 /** After a longer time without a sample nothing is expected: our own clock may have been stopped, ms. */
 const GAP_MS = 500;
@@ -15,6 +16,8 @@ export interface StoreClock {
   expectedNowMs(): number | undefined;
   /** @param askedAtMs monotonic, before the call that returned `storeMs`. */
   note(storeMs: number, askedAtMs: number): void;
+  /** Whether more time has passed by the store's clock, up to an answer that came now, than can have by ours. */
+  wasPutForward(storeMs: number): boolean;
   forget(): void;
 }
 
@@ -28,6 +31,11 @@ export function createStoreClock(clock: Clock): StoreClock {
     },
     note(storeMs, askedAtMs) {
       sample = { storeMs, askedAtMs };
+    },
+    wasPutForward(storeMs) {
+      if (!sample) return false;
+      const atMostMs = clock.monotonic() - sample.askedAtMs;
+      return storeMs - sample.storeMs > atMostMs + timing.clockStepMs;
     },
     forget() {
       sample = undefined;

@@ -5,6 +5,7 @@ import { createGrpcServer } from '../lib/grpc/server.ts';
 import { createKafkaBus } from '../lib/kafka/kafka-bus.ts';
 import { createDisposer, runProcess } from '../lib/lifecycle.ts';
 import { createLogger } from '../lib/logger.ts';
+import { createDamageReport } from '../store/damage.ts';
 import { createRedisPresenceStore } from '../store/redis-presence-store.ts';
 import { createPresence } from './app.ts';
 import { readPresenceSettings, type PresenceSettings } from './config.ts';
@@ -29,6 +30,7 @@ async function serve(
       shardCount: settings.MESH_SHARDS,
       leaseTtlMs: settings.MESH_LEASE_TTL_MS,
       clock,
+      onDamage: createDamageReport(logger, clock),
     }),
   );
   const { MESH_KAFKA_BROKERS: brokers } = settings;

@@ -80,11 +80,11 @@ export class MemoryShard {
     if (!this.#own(request, nowMs)) return { owned: false, nowMs };
     this.#checkClock(request.expectedNowMs, nowMs);
     const at = this.#now();
+    const isAhead = nowMs - (request.expectedNowMs ?? nowMs) > timing.clockStepMs;
     return {
       ...this.state(),
-      owned: true,
-      nowMs,
-      due: isHeld(at) ? [] : this.#due.due(nowMs, request.limit),
+      ...{ owned: true, nowMs, isAhead },
+      due: isHeld(at) || isAhead ? [] : this.#due.due(nowMs, request.limit),
       ...this.#nextDue(at),
       outbox: head(this.#outboxAfter(request.outboxAfter), request.outboxLimit ?? request.limit),
       outboxLength: this.#outbox.size,
@@ -237,7 +237,7 @@ export class MemoryShard {
 
   #checkClock(expectedNowMs: number | undefined, nowMs: number): void {
     if (expectedNowMs === undefined) return;
-    if (Math.abs(nowMs - expectedNowMs) <= timing.clockStepMs) return;
+    if (expectedNowMs - nowMs <= timing.clockStepMs) return;
     this.fence(false);
     const latest = nowMs + this.#options.leaseTtlMs;
     this.#due.bringForward(latest + timing.staleDeadlineMs, this.#holdUntilMs);

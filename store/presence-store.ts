@@ -176,7 +176,10 @@ export interface SweepRequest {
   readonly owner: string;
   /** Take or renew for this long, ms; 0 gives the shard back. */
   readonly ownerTtlMs: number;
-  /** The store's time now as the caller expects it, ms; a difference over 1 s is a stepped clock, and a fence. */
+  /**
+   * The store's time now as the caller expects it, ms. If it is over 1 s earlier, the clock was put back, which is a
+   * fence; if it is over 1 s later, the reply says so (`isAhead`).
+   */
   readonly expectedNowMs?: number;
   /** At most so many due users and outbox entries. */
   readonly limit: number;
@@ -192,6 +195,11 @@ export type SweepReply =
       readonly owned: true;
       /** The store's clock, ms since the epoch. */
       readonly nowMs: number;
+      /**
+       * The clock is over 1 s ahead of what was expected: it was put forward, or the request waited on its way. Then
+       * nobody is due, and the caller, who knows how long it may have waited, fences the shard if that explains less.
+       */
+      readonly isAhead: boolean;
       /** Users whose earliest deadline has passed; none during a hold. */
       readonly due: readonly string[];
       /**

@@ -8,6 +8,7 @@ import { runScript, type Argument, type Script } from '../lib/redis/scripts.ts';
 import { checkBatch, checkChange, checkShard, MAX_BATCH } from './checks.ts';
 import { leasesKey, shardKeys, type ShardKeys } from './keys.ts';
 import { NOTIFICATION_LIMITS, type NotificationLimits } from './notification-store.ts';
+import type { TellDamage } from './damage.ts';
 import type { PresenceStore } from './presence-store.ts';
 import { beatCall, changeCall, lookCall, sweepCall } from './redis-arguments.ts';
 import { listenToRedis } from './redis-hints.ts';
@@ -33,12 +34,15 @@ export interface RedisPresenceStoreOptions {
   readonly commandTimeoutMs?: number;
   /** Of requests for notifications. */
   readonly notificationLimits?: Partial<NotificationLimits>;
+  /** Told of users whose data could not be read, each time they are met. Nobody else notices. */
+  readonly onDamage?: TellDamage;
 }
 
 /** Connects by itself, again and again. Calls fail with a RedisError that names the address while there is none. */
 export function createRedisPresenceStore(options: RedisPresenceStoreOptions): PresenceStore {
   const { urls, shardCount, leaseTtlMs, clock } = options;
   const { holdMs = timing.holdMs, commandTimeoutMs = 2_000 } = options;
+  const { onDamage = () => undefined } = options;
   const connection = openRedis({ urls, clock, commandTimeoutMs, name: 'presence-mesh' });
   const scripts = readScripts(holdMs);
   const keys = shardKeys(shardCount);
@@ -50,7 +54,7 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
   const run = <Reply>(script: Script<Reply>, call: Call): Promise<Reply> =>
     runScript(connection.send, script, call.keys, call.args);
   const subscriptions = new Set<AsyncDisposable>();
-  const readRoute = replies.createRouteReader();
+  const readRoute = replies.createRouteReader(onDamage);
 
   return {
     shardCount,
@@ -63,14 +67,14 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       checkBatch('beats', beats);
       const call = beatCall(keysAt(shard), leaseTtlMs, beats);
       const [floor, holdLeftMs, letters] = await run(scripts.beat, call);
-      return { floor, holdMs: holdLeftMs, outcomes: replies.outcomesOf(letters) };
+      return { floor, holdMs: holdLeftMs, outcomes: replies.outcomesOf(letters, beats, onDamage) };
     },
     change: async (change) => {
       checkChange(change);
       const call = changeCall(keysFor(change.userId), leaseTtlMs, change);
       const raw = await run(scripts.change, call);
       if (raw === 'FULL') throw new TooManySessionsError(change.userId);
-      return replies.changeReplyOf(change.userId, raw);
+      return replies.changeReplyOf(change.userId, raw, onDamage);
     },
     sweep: async (request) => {
       const call = sweepCall(keysAt(request.shard), leaseTtlMs, request);
@@ -79,7 +83,8 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
     look: async (shard, userIds) => {
       checkBatch('userIds', userIds);
       if (userIds.length === 0) return;
-      await run(scripts.look, lookCall(keysAt(shard), leaseTtlMs, userIds));
+      const problems = await run(scripts.look, lookCall(keysAt(shard), leaseTtlMs, userIds));
+      replies.tellProblems(problems, onDamage);
     },
     lookup: async (shard, userIds) => {
       checkBatch('userIds', userIds);
@@ -87,7 +92,7 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       const call = { keys: [meta, ...userIds.map(state)], args: [] };
       const raw = await run(scripts.lookup, call);
       const [floor, holdLeftMs, forgottenBelow] = raw;
-      const settled = replies.settledOf(userIds, raw);
+      const settled = replies.settledOf(userIds, raw, onDamage);
       return { floor, holdMs: holdLeftMs, forgottenBelow, settled };
     },
     ack: async (shard, entryIds) => {
@@ -104,7 +109,8 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
     },
     routes: async (userIds) => {
       const wanted = userIds.map((userId) => keysFor(userId).presence(userId));
-      return (await getAll(connection, wanted)).map(readRoute);
+      const found = await getAll(connection, wanted);
+      return found.map((value, index) => readRoute(value, userIds[index] ?? ''));
     },
     inspect: async (userId) => {
       const { shard, meta, outbox, state } = keysFor(userId);

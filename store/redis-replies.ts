@@ -1,5 +1,7 @@
 /** What the scripts reply, as the port says it. */
+import type { TellDamage } from './damage.ts';
 import type {
+  Beat,
   BeatOutcome,
   Cause,
   ChangeReply,
@@ -33,12 +35,21 @@ const OUTCOMES: Readonly<Record<string, BeatOutcome>> = {
   E: 'EPOCH',
 };
 
-export function outcomesOf(letters: string): BeatOutcome[] {
-  return Array.from(letters, (letter) => OUTCOMES[letter] ?? 'UNKNOWN');
+/** A session that cannot be read is to be opened again, which mends it. */
+export function outcomesOf(
+  letters: string,
+  beats: readonly Beat[],
+  onDamage: TellDamage,
+): BeatOutcome[] {
+  return Array.from(letters, (letter, index) => {
+    if (letter === 'D') onDamage(beats[index]?.userId ?? '', 'unreadable: a session or the view');
+    return OUTCOMES[letter] ?? 'UNKNOWN';
+  });
 }
 
-export function changeReplyOf(userId: string, raw: ChangeRaw): ChangeReply {
-  const [floor, holdMs, status, version, lastActiveMs, chosen, graphRevision, alive] = raw;
+export function changeReplyOf(userId: string, raw: ChangeRaw, onDamage: TellDamage): ChangeReply {
+  const [floor, holdMs, status, version, lastActiveMs, chosen, graphRevision, alive, problem] = raw;
+  if (problem !== '') onDamage(userId, problem);
   return {
     floor,
     holdMs,
@@ -51,36 +62,54 @@ export function changeReplyOf(userId: string, raw: ChangeRaw): ChangeReply {
 
 export function sweepReplyOf(raw: SweepRaw): SweepReply {
   if (raw[0] === 0) return { owned: false, nowMs: raw[1] };
-  const [, nowMs, floor, holdMs, due, nextDueMs, outbox, outboxLength] = raw;
+  const [, nowMs, floor, holdMs, due, nextDueMs, outbox, outboxLength, isAhead] = raw;
   return {
-    ...{ owned: true, nowMs, floor, holdMs, due, outboxLength },
+    ...{ owned: true, nowMs, floor, holdMs, due, outboxLength, isAhead: isAhead === 1 },
     ...(nextDueMs > 0 ? { nextDueMs } : {}),
     outbox: outbox.map(outboxEntryOf),
   };
 }
 
-export function settledOf(userIds: readonly string[], raw: LookupRaw): Settled[] {
+/** @param problems userId and problem, again and again. */
+export function tellProblems(problems: readonly string[], onDamage: TellDamage): void {
+  for (let i = 0; i < problems.length; i += 2) onDamage(problems[i] ?? '', problems[i + 1] ?? '');
+}
+
+/** Who cannot be read is OFFLINE, at the floor. */
+export function settledOf(
+  userIds: readonly string[],
+  raw: LookupRaw,
+  onDamage: TellDamage,
+): Settled[] {
   return userIds.map((userId, index) => {
     const [status, version, lastActiveMs] = raw.slice(3 + 3 * index, 6 + 3 * index);
-    return {
-      userId,
-      status: status as VisibleStatus,
-      version: version as number,
-      lastActiveMs: lastActiveMs as number,
-    };
+    const settled = { userId, status, version, lastActiveMs } as Settled;
+    if (isWell(settled)) return settled;
+    onDamage(userId, 'unreadable: status, version or last-active');
+    return { userId, status: 'OFFLINE', version: raw[0], lastActiveMs: 0 };
   });
+}
+
+const STATUSES: ReadonlySet<string> = new Set(['ONLINE', 'AWAY', 'BUSY', 'OFFLINE']);
+/** The last moment that a Date knows. */
+const MAX_TIME_MS = 8.64e15;
+
+function isWell({ status, version, lastActiveMs }: Settled): boolean {
+  const isTime = lastActiveMs >= 0 && lastActiveMs <= MAX_TIME_MS;
+  return isTime && version >= 0 && version <= Number.MAX_SAFE_INTEGER && STATUSES.has(status);
 }
 
 export function inspectionOf(userId: string, shard: number, raw: InspectRaw): Inspection {
   const [floor, holdMs, nowMs, outboxLength, isWaiting, state] = raw;
   const fields = fieldsOf(state);
-  const status = (fields.get('status') ?? 'OFFLINE') as VisibleStatus;
+  const stored = fields.get('status') ?? 'OFFLINE';
+  const status = STATUSES.has(stored) ? (stored as VisibleStatus) : 'OFFLINE';
   const lastActive =
     status === 'OFFLINE' ? fields.get('last_active') : fields.get('view')?.split('|')[0];
-  const version = Math.max(Number(fields.get('version') ?? 0), floor);
+  const version = Math.max(numberOf(fields.get('version')), floor);
   return {
     ...{ shard, floor, holdMs, nowMs, outboxLength, isWaiting: isWaiting === 1 },
-    settled: { userId, status, version, lastActiveMs: Number(lastActive ?? 0) },
+    settled: { userId, status, version, lastActiveMs: numberOf(lastActive) },
     chosen: (fields.get('chosen') || undefined) as ChosenStatus | undefined,
     chosenAtMs: Number(fields.get('chosen_at') ?? 0),
     graphRevision: fields.get('revision') ?? '0',
@@ -102,14 +131,20 @@ export function leasesOf([nowMs, flat]: LeasesRaw): Lease[] {
 }
 
 /** The gateways in a presence key's value. Few lists come up again and again: each is parsed once. */
-export function createRouteReader(): (value: string | null) => readonly string[] {
+export function createRouteReader(
+  onDamage: TellDamage,
+): (value: string | null, userId: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
-  return (value) => {
+  return (value, userId) => {
     if (value === null) return [];
     const list = value.slice(value.indexOf('['), -1);
     let gatewayIds = known.get(list);
     if (!gatewayIds) {
-      gatewayIds = JSON.parse(list) as string[];
+      gatewayIds = parseList(list);
+      if (!gatewayIds) {
+        onDamage(userId, 'unreadable: the presence key');
+        return [];
+      }
       if (known.size >= MAX_KNOWN_LISTS) known.clear();
       known.set(list, gatewayIds);
     }
@@ -118,6 +153,16 @@ export function createRouteReader(): (value: string | null) => readonly string[]
 }
 
 const MAX_KNOWN_LISTS = 10_000;
+
+/** Undefined when it is none: the user's next heartbeat writes it anew. */
+function parseList(text: string): readonly string[] | undefined {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) && list.every((id) => typeof id === 'string') ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 function outboxEntryOf([entryId, flat]: StreamEntryRaw): OutboxEntry {
   const fields = fieldsOf(flat);
@@ -161,6 +206,7 @@ function sessionsOf(fields: Map<string, string>, nowMs: number, held: boolean): 
     if (!field.startsWith('s:')) continue;
     const [beat, deadline, epoch, closing, activity, gatewayId = '', trace = '', ...device] =
       record.split('|');
+    if (!isNumber(beat) || !isNumber(deadline) || !isNumber(epoch)) continue;
     if (Number(deadline) < nowMs && !held) continue;
     sessions.push({
       ...{ sessionId: field.slice(2), gatewayId, trace, device: device.join('|') },
@@ -171,6 +217,10 @@ function sessionsOf(fields: Map<string, string>, nowMs: number, held: boolean): 
   }
   return sessions.sort((a, b) => a.remainingMs - b.remainingMs);
 }
+
+const numberOf = (text: string | undefined): number => (isNumber(text) ? Number(text) : 0);
+
+const isNumber = (text: string | undefined): boolean => /^\d{1,16}$/.test(text ?? '');
 
 function logOf(fields: Map<string, string>): LogRecord[] {
   return [...fields]

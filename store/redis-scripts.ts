@@ -17,6 +17,7 @@ export type ChangeRaw = [
   chosen: ChosenStatus | '',
   revision: string,
   sessionAlive: number,
+  problem: string,
 ];
 export type SweepRaw =
   | [owned: 0, nowMs: number]
@@ -29,6 +30,7 @@ export type SweepRaw =
       nextDueMs: number,
       outbox: StreamEntryRaw[],
       outboxLength: number,
+      isAhead: number,
     ];
 export type LookupRaw = [...ShardRaw, forgottenBelow: number, ...(string | number)[]];
 export type InspectShardRaw = [
@@ -57,6 +59,7 @@ export function readScripts(holdMs: number) {
     HOLD_MS: holdMs,
     CLOCK_STEP_MS: timing.clockStepMs,
     STALE_DEADLINE_MS: timing.staleDeadlineMs,
+    LEFT_OUT_MS: timing.leftOutMs,
     FORGET_MS: timing.forgetMs,
     LOG_LENGTH,
     LOOK_THROUGH,
@@ -68,7 +71,7 @@ export function readScripts(holdMs: number) {
     beat: read<BeatRaw>('beat', 'common'),
     change: read<ChangeRaw | 'FULL'>('change', 'common', 'user'),
     sweep: read<SweepRaw>('sweep', 'common'),
-    look: read<null>('look', 'common', 'user'),
+    look: read<string[]>('look', 'common', 'user'),
     lookup: read<LookupRaw>('lookup', 'common'),
     ack: read<number>('ack'),
     fence: read<ShardRaw>('fence', 'common'),

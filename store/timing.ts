@@ -8,6 +8,8 @@ export const timing = {
   clockStepMs: 1_000,
   /** A deadline further ahead than the lease and this was written before the clock stepped back. */
   staleDeadlineMs: 60_000,
+  /** How long a user who could not be settled is not looked at again. */
+  leftOutMs: 30_000,
   /** How long a user without sessions is remembered. */
   forgetMs: 90 * 24 * 3_600_000,
   /** An age beyond this says no more than this. */

@@ -161,6 +161,12 @@ export const METRICS = {
       'what became of notifications asked for: sent, connected, postponed, gone or failed',
     attributes: [ATTRIBUTES.outcome],
   }),
+  damaged: metric({
+    name: 'presence.damaged',
+    unit: '{user}',
+    description: 'users whose data in Redis could not be read, and are mended or shown offline',
+    attributes: [],
+  }),
   fences: metric({
     name: 'presence.fences',
     unit: '{fence}',

@@ -1,10 +1,11 @@
 -- Extends sessions that are alive; never revives a closed or lapsed one. The hottest script: three calls a session.
 -- KEYS: meta (hash), deadlines (zset) [, state (hash), presence (string)]*
 -- ARGV: leaseTtl (ms) [, sessionId, age (ms), epoch, userId]*
--- Returns: floor, hold (ms), outcomes (a letter a session: O ok, U unknown, L lapsed, C closed, E epoch)
+-- Returns: floor, hold (ms), outcomes (a letter a session: O ok, U unknown, L lapsed, C closed, E epoch,
+--          D damaged: opened again, it is mended)
 -- Writes: of a session extended, its record, the user's view and the presence key; deadlines, of users with one session
 
-local call, match, max = redis.call, string.match, math.max
+local call, pcall, match, max = redis.call, redis.pcall, string.match, math.max
 local shard = enter(KEYS[1])
 local ttl = tonumber(ARGV[1])
 
@@ -16,9 +17,10 @@ local function move(user_id, deadline)
   moved[#moved + 1] = user_id
 end
 
--- Returns the new deadline if it is the only one of the user.
+-- Returns the new deadline if it is the only one of the user; nil if the view is not to be read.
 local function extend(state, presence, field, beat, deadline, rest, view)
-  local seen, latest, count, status, servers = match(view, '^(%d+)|(%d+)|(%d+)|(%u+)|(.*)$')
+  local seen, latest, count, status, servers = match(view or '', '^(%d+)|(%d+)|(%d+)|(%u+)|(.*)$')
+  if not seen or #seen + #latest > 32 then return nil end
   local own = digits(deadline)
   local record = digits(beat) .. '|' .. own .. '|' .. rest
   seen = digits(max(beat, tonumber(seen)))
@@ -31,17 +33,18 @@ local function extend(state, presence, field, beat, deadline, rest, view)
 end
 
 local function beat_session(state, presence, field, age, epoch, user_id)
-  local stored = call('HMGET', state, field, 'view')
-  if not stored[1] then return 'U' end
+  local stored = pcall('HMGET', state, field, 'view')
+  if not stored[1] then return stored.err and 'D' or 'U' end
   local beat, deadline, rest, own_epoch, closing = match(stored[1], '^(%d+)|(%d+)|((%d+)|(%d).*)$')
   beat, deadline = tonumber(beat), tonumber(deadline)
+  if not beat or beat + deadline > 1e16 then return 'D' end
   if closing == '1' then return 'C' end
   if not is_alive(shard, deadline) then return 'L' end
   if tonumber(own_epoch) < epoch then return 'E' end
   local heard = shard.now - age
   if heard > beat or heard + ttl > deadline then
     local only = extend(state, presence, field, max(beat, heard), max(deadline, heard + ttl), rest, stored[2])
-    if only then move(user_id, only) end
+    if only then move(user_id, only) elseif only == nil then return 'D' end
   end
   return 'O'
 end

@@ -1,7 +1,7 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
 -- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS or '')
--- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1);
+-- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1), problem;
 --          or FULL: the user has too many sessions for one more, and nothing was written
 -- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
 --         bell then and when the user is the next to be looked at
@@ -108,4 +108,5 @@ if save(shard, keys, user, sum) then ring(KEYS[4]) end
 return {
   shard.floor, hold_ms(shard), user.status, math.max(user.version, shard.floor), last_active(user),
   user.chosen, user.revision, (session_id == '' or find_session(user, session_id)) and 1 or 0,
+  damage_of(user),
 }

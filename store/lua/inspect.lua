@@ -16,4 +16,6 @@ local function is_waiting()
   return 0
 end
 
-return { shard.floor, hold_ms(shard), shard.now, length, is_waiting(), redis.call('HGETALL', KEYS[3]) }
+local state = redis.pcall('HGETALL', KEYS[3])
+if state.err then state = { 'status', '' } end
+return { shard.floor, hold_ms(shard), shard.now, length, is_waiting(), state }

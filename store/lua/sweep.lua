@@ -4,7 +4,8 @@
 -- ARGV: owner, ownerTtl (ms; 0 gives back), expectedNow (ms or ''), limit, leaseTtl (ms),
 --       outboxFrom ('-', or '(' and an entry id), outboxLimit (0 for none)
 -- Returns: owned (0 or 1), now (ms)
---          [, floor, hold (ms), due (userId*), nextDue (ms; 0 for nobody), outbox (XRANGE), outboxLength]*
+--          [, floor, hold (ms), due (userId*), nextDue (ms; 0 for nobody), outbox (XRANGE), outboxLength,
+--           isAhead (0 or 1)]*
 -- Writes: meta; on a step of the clock backwards also deadlines
 
 local meta, deadlines, outbox = KEYS[1], KEYS[2], KEYS[3]
@@ -34,9 +35,14 @@ local function own()
   return true
 end
 
--- A stepped clock is no mass expiry. Deadlines that it left too far ahead are looked at, and mended, after the hold.
+-- Later than expected, the clock was put forward or this call waited; who sent it knows how long it may have. Until that
+-- is clear nobody is due: a stepped clock is no mass expiry.
+local is_ahead = expected_now ~= nil and shard.now - expected_now > CLOCK_STEP_MS
+
+-- Earlier than expected it can only have been put back. Deadlines that it left too far ahead are looked at, and mended,
+-- after the hold.
 local function check_clock()
-  if not expected_now or math.abs(shard.now - expected_now) <= CLOCK_STEP_MS then return end
+  if not expected_now or expected_now - shard.now <= CLOCK_STEP_MS then return end
   fence(meta, shard)
   local beyond = '(' .. shard.now + lease_ttl + STALE_DEADLINE_MS
   for _, user_id in ipairs(redis.call('ZRANGE', deadlines, beyond, '+inf', 'BYSCORE')) do
@@ -54,7 +60,7 @@ end
 if not own() then return { 0, shard.now } end
 check_clock()
 local due = {}
-if not is_held(shard) then
+if not is_held(shard) and not is_ahead then
   due = redis.call('ZRANGE', deadlines, '-inf', '(' .. shard.now, 'BYSCORE', 'LIMIT', 0, limit)
 end
 local entries = {}
@@ -62,4 +68,6 @@ if outbox_limit > 0 then
   entries = redis.call('XRANGE', outbox, outbox_from, '+', 'COUNT', outbox_limit)
 end
 local next_at = next_due()
-return { 1, shard.now, shard.floor, hold_ms(shard), due, next_at, entries, redis.call('XLEN', outbox) }
+return {
+  1, shard.now, shard.floor, hold_ms(shard), due, next_at, entries, redis.call('XLEN', outbox), is_ahead and 1 or 0,
+}

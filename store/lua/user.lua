@@ -14,11 +14,36 @@ local function put(user, field, value)
   local writes = user.writes
   writes[#writes + 1] = field
   writes[#writes + 1] = value
+  user.drops[field] = nil
 end
 
+local function drop(user, field)
+  user.drops[field] = true
+end
+
+-- Redis holds what we wrote, unless somebody else wrote too. What cannot be read is dropped, with words of what it was,
+-- and costs no other user anything.
+local STATUSES = { ONLINE = true, AWAY = true, BUSY = true, OFFLINE = true }
+local CHOICES = { [''] = true, ONLINE = true, AWAY = true, BUSY = true, INVISIBLE = true }
+
+local function note_damage(user, what)
+  user.damage = user.damage or what
+end
+
+local function damage_of(user)
+  return user.damage and 'unreadable, and dropped: ' .. user.damage or ''
+end
+
+-- A whole number that fits; nil for anything else.
+local function number(text)
+  return text and #text <= 16 and tonumber(string.match(text, '^%d+$'))
+end
+
+-- Nil when it is no record.
 local function read_session(id, record)
   local beat, deadline, epoch, closing, activity, gateway, trace, device =
     string.match(record, '^(%d+)|(%d+)|(%d+)|(%d)|(%u+)|([^|]*)|([^|]*)|(.*)$')
+  if not number(beat) or not number(deadline) or not number(epoch) then return nil end
   return {
     id = id, beat = tonumber(beat), deadline = tonumber(deadline), epoch = tonumber(epoch),
     closing = closing == '1', activity = activity, gateway = gateway, trace = trace, device = device,
@@ -32,27 +57,61 @@ local function put_session(user, session)
   }, '|'))
 end
 
--- Sessions are in the order in which they were opened.
-local function load_user(id, state)
-  local fields, sessions = {}, {}
-  local all = redis.call('HGETALL', state)
+-- An unreadable status is none: whatever comes out when the user is settled is told anew.
+local function check_user(user)
+  if not STATUSES[user.status] then
+    note_damage(user, 'status')
+    user.status = ''
+  end
+  if not CHOICES[user.chosen] then
+    note_damage(user, 'chosen')
+    user.chosen = ''
+    put(user, 'chosen', '')
+  end
+  if #user.revision > 20 or not string.match(user.revision, '^%d+$') then
+    note_damage(user, 'revision')
+    user.revision = '0'
+    put(user, 'revision', '0')
+  end
+end
+
+local function load_fields(user, all)
+  local fields = {}
   for i = 1, #all, 2 do
     local field = all[i]
     if string.sub(field, 1, 2) == 's:' then
-      sessions[#sessions + 1] = read_session(string.sub(field, 3), all[i + 1])
+      local session = read_session(string.sub(field, 3), all[i + 1])
+      if session then
+        user.sessions[#user.sessions + 1] = session
+      else
+        note_damage(user, 'a session')
+        drop(user, field)
+      end
     else
       fields[field] = all[i + 1]
     end
   end
-  local newest = fields.view and string.match(fields.view, '^%d+') or fields.beat
-  return {
-    id = id, view = fields.view, sessions = sessions,
-    status = fields.status or 'OFFLINE', version = tonumber(fields.version) or 0,
-    last_active = tonumber(fields.last_active) or 0, beat = tonumber(newest) or 0,
-    chosen = fields.chosen or '', chosen_at = tonumber(fields.chosen_at) or 0,
-    revision = fields.revision or '0', logged = tonumber(fields.logged) or 0, awaited = fields.awaited,
-    writes = {}, drops = {}, news = {},
-  }
+  return fields
+end
+
+-- Sessions are in the order in which they were opened.
+local function load_user(id, state)
+  local user = { id = id, sessions = {}, writes = {}, drops = {}, news = {} }
+  local all = redis.pcall('HGETALL', state)
+  if all.err then
+    note_damage(user, 'the whole state')
+    user.is_alien = true
+    all = { 'status', '' }
+  end
+  local fields = load_fields(user, all)
+  user.view = fields.view
+  local newest = fields.view and string.match(fields.view, '^(%d+)|%d+|%d+|%u+|') or fields.beat
+  user.status, user.version = fields.status or 'OFFLINE', number(fields.version) or 0
+  user.last_active, user.beat = number(fields.last_active) or 0, number(newest) or 0
+  user.chosen, user.chosen_at = fields.chosen or '', number(fields.chosen_at) or 0
+  user.revision, user.logged, user.awaited = fields.revision or '0', number(fields.logged) or 0, fields.awaited
+  check_user(user)
+  return user
 end
 
 local function find_session(user, id)
@@ -75,7 +134,7 @@ local function drop_sessions(user, gone)
   for _, session in ipairs(user.sessions) do
     if gone[session] then
       see_beat(user, session.beat)
-      user.drops[#user.drops + 1] = 's:' .. session.id
+      drop(user, 's:' .. session.id)
     else
       left[#left + 1] = session
     end
@@ -235,9 +294,19 @@ local function settle(shard, user, ttl, origin)
   return sum
 end
 
+-- Lua unpacks no more than about 8,000 values at once.
+local function call_in_parts(command, key, values)
+  for from = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, from, math.min(from + 999, #values)))
+  end
+end
+
 local function save_state(keys, user)
-  if #user.writes > 0 then redis.call('HSET', keys.state, unpack(user.writes)) end
-  if #user.drops > 0 then redis.call('HDEL', keys.state, unpack(user.drops)) end
+  if user.is_alien then redis.call('DEL', keys.state) end
+  call_in_parts('HSET', keys.state, user.writes)
+  local drops = {}
+  for field in pairs(user.drops) do drops[#drops + 1] = field end
+  call_in_parts('HDEL', keys.state, drops)
 end
 
 -- A mere look mostly finds everything as it was: then only the index moves. Returns whether the user is now the first
@@ -258,7 +327,7 @@ end
 
 -- Touching a key whose time is up makes Redis expire and announce it. By the frozen clock it may not be up yet.
 local function save_absent(keys, user)
-  if user.view then user.drops[#user.drops + 1] = 'view' end
+  if user.view then drop(user, 'view') end
   if user.beat > 0 then put(user, 'beat', digits(user.beat)) end
   save_state(keys, user)
   redis.call('PEXPIRE', keys.state, FORGET_MS)
@@ -273,11 +342,12 @@ local function save_news(shard, keys, user)
   return true
 end
 
--- keys: deadlines, outbox, state, presence. Returns whether the bell is due.
+-- keys: deadlines, outbox, state, presence. Returns whether the bell is due. The news come first: if Redis broke off after
+-- any of the writes, the user would be settled once more, and nothing would be missing from the outbox.
 local function save(shard, keys, user, sum)
-  local is_first = false
+  local is_told, is_first = save_news(shard, keys, user), false
   if sum then is_first = save_present(keys, user, sum) else save_absent(keys, user) end
-  return save_news(shard, keys, user) or is_first
+  return is_told or is_first
 end
 
 local function ring(bell)

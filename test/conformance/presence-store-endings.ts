@@ -1,5 +1,6 @@
 /** Of the conformance suite: deadlines, and sessions that reach them. */
 import { describe, expect, test } from '@jest/globals';
+import type { PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   beat,
@@ -17,6 +18,13 @@ import {
 import { HOLD_MS, TRACE, useStore, type OpenStore } from './store-under-test.ts';
 
 const SHORT_LEASE_MS = 600;
+
+function newUserOf(store: PresenceStore, shard: number): string {
+  for (;;) {
+    const userId = newUser();
+    if (store.shardOf(userId) === shard) return userId;
+  }
+}
 
 export function endingSessionsConformance(openStore: OpenStore): void {
   describe('when the next user is due', () => {
@@ -144,11 +152,19 @@ export function endingSessionsConformance(openStore: OpenStore): void {
       await untilNoHold(store());
     });
 
-    test('a clock that is not where it was expected is a fence', async () => {
+    test('a clock that is ahead is told of, and nobody is due; one that was put back is a fence', async () => {
       const sweepAt = (expectedNowMs: number) =>
         store().sweep({ shard: 1, owner: 'test', ownerTtlMs: 10_000, limit: 10, expectedNowMs });
-      const { nowMs, floor } = await sweep(store(), 1);
-      expect(await sweepAt(nowMs)).toMatchObject({ floor });
+      const userId = newUserOf(store(), 1);
+      await store().change(open(userId));
+      const { nowMs, floor } = await eventually(async () => {
+        const reply = await sweep(store(), 1);
+        expect(reply.due).toContain(userId);
+        return reply;
+      });
+      expect(await sweepAt(nowMs)).toMatchObject({ floor, isAhead: false });
+      const ahead = await sweepAt(nowMs - 3_600_000);
+      expect(ahead).toMatchObject({ owned: true, floor, holdMs: 0, isAhead: true, due: [] });
       const stepped = await sweepAt(nowMs + 3_600_000);
       expect(stepped).toMatchObject({ owned: true, due: [] });
       expect((await store().lookup(1, [])).floor).toBeGreaterThan(floor);
