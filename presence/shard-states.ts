@@ -1,6 +1,7 @@
 /**
  * Watches every shard for a possible loss of data: an empty lookup on each, again and again, makes the store compare
- * what it remembers with what it is, and tells its floor. What changed is told to every heartbeat stream.
+ * what it remembers with what it is, and tells its floor. What changed is told to every heartbeat stream. It fails where
+ * a change would: a server that only reads, since it has no memory left, say, makes this process not ready.
  */
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -34,16 +35,23 @@ export function watchShardStates(options: ShardStatesOptions): ShardStates {
   const seen = new Map<number, ShardNews>();
   const listeners = new Set<(news: readonly ShardNews[]) => void>();
   let asking = false;
+  let isFailing = false;
 
   const round = async (): Promise<void> => {
     const shards = Array.from({ length: store.shardCount }, (_, shard) => shard);
-    const states = await Promise.all(
+    const answers = await Promise.allSettled(
       shards.map(async (shard) => ({ ...(await store.lookup(shard, [])), shard })),
     );
+    const states = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     const changed = states.filter(({ shard, floor }) => seen.get(shard)?.floor !== floor);
     for (const { shard, floor, holdMs } of states) seen.set(shard, { shard, floor, holdMs });
     if (changed.length > 0) for (const listener of listeners) listener(changed);
+    // Where some shards fail, there may still be news of the others.
+    const failure = answers.find((answer) => answer.status === 'rejected');
+    if (failure) throw failure.reason;
     readiness.set('redis', problemOf(states));
+    if (isFailing) logger.info('the store takes changes again');
+    isFailing = false;
   };
   const ask = async (): Promise<void> => {
     if (asking) return;
@@ -51,7 +59,8 @@ export function watchShardStates(options: ShardStatesOptions): ShardStates {
     try {
       await round();
     } catch (error) {
-      if (readiness.isReady()) logger.error({ err: error }, 'the store does not answer');
+      if (!isFailing) logger.error({ err: error }, 'the store takes no changes');
+      isFailing = true;
       readiness.set('redis', messageOf(error));
     } finally {
       asking = false;

@@ -293,7 +293,10 @@ export interface PresenceStore extends AsyncDisposable {
   sweep(request: SweepRequest): Promise<SweepReply>;
   /** Settles users of one shard that were found due, or hinted at. Idempotent. */
   look(shard: number, userIds: readonly string[]): Promise<void>;
-  /** Settled triples of users of one shard; none asked for = only the shard's state. */
+  /**
+   * Settled triples of users of one shard; none asked for = only the shard's state, and it fails where a change would,
+   * as when Redis has no memory left.
+   */
   lookup(shard: number, userIds: readonly string[]): Promise<LookupReply>;
   /** Removes exactly these entries from the shard's outbox. Idempotent. */
   ack(shard: number, entryIds: readonly string[]): Promise<void>;

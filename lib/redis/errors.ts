@@ -45,6 +45,9 @@ function unavailable(why: string): string {
   if (why.startsWith('WRONGPASS ')) {
     return `it does not know the user or the password in ${SETTING}, redis://USER:PASSWORD@host:6379 (WRONGPASS)`;
   }
+  const [, word = ''] = /^(\w+) .* script: /s.exec(why) ?? [];
+  if (word === 'OOM') return 'it has no memory left: give it more, or raise its maxmemory (OOM)';
+  if (word !== '') return why.replace(/ script: \w+, on @user_script.*$/s, '');
   if (NO_SERVER.test(why)) return `cannot connect. ${startOrSet(SETTING)}`;
   if (BROKEN.test(why)) return 'the connection broke';
   return unreachable(why, SETTING) ?? why;

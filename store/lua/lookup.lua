@@ -5,6 +5,9 @@
 -- Writes: meta, when it fences
 
 local shard = enter(KEYS[1])
+-- Asked for nobody, it tells whether the shard takes changes: this one changes nothing, and is refused where they are,
+-- for want of memory, by a replica, or when Redis cannot save.
+if #KEYS == 1 then redis.call('HSETNX', KEYS[1], 'floor', 0) end
 local reply = { shard.floor, hold_ms(shard), forgotten_below(KEYS[1], shard) }
 for i = 2, #KEYS do
   local stored = redis.pcall('HMGET', KEYS[i], 'status', 'version', 'last_active', 'view')
