@@ -99,6 +99,7 @@ async function start(settings: Settings, logger: Logger, disposer: Disposer): Pr
       notifications: pool(NotificationServiceClient, 'presence'),
       vapidPublicKey: vapid?.publicKey,
       host: settings.MESH_HTTP_HOST,
+      allowedOrigins: settings.MESH_ALLOWED_ORIGINS,
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME ?? 'up',
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,

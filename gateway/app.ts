@@ -24,6 +24,7 @@ import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { createHub } from './hub.ts';
 import { InboundTopic } from './inbound-topic.ts';
+import { createOrigins } from './origins.ts';
 import { startProbe } from './probe.ts';
 import { createPropagationTally } from './propagation-tally.ts';
 import { answerRequest, SOCKET_PATH } from './routes.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions extends UpstreamClients {
   readonly auth: Omit<AuthOptions, 'host' | 'clock'>;
   /** Default: loopback with dev tokens, else all interfaces. */
   readonly host?: string | undefined;
+  /** Origins whose pages may use it, as in `https://app.example.com`; default: as for any page. See origins.ts. */
+  readonly allowedOrigins?: readonly string[] | undefined;
   /** Default: the host name. */
   readonly gatewayName?: string | undefined;
   /** How often clients are asked to send a heartbeat, ms. */
@@ -217,6 +220,7 @@ function serve(
 ): Promise<SocketServer> {
   const { clock, heartbeatIntervalMs, logger } = options;
   const rate = options.limits?.rate ?? RATE;
+  const origins = createOrigins(options.allowedOrigins);
   const console = createConsole({ auth: options.auth.mode }, options.consoleDir);
   const push = {
     publicKey: options.vapidPublicKey,
@@ -236,8 +240,13 @@ function serve(
     maxBodyBytes: MAX_BODY_BYTES,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
-    onUpgrade: (request) => answerUpgrade(request, { ...core, doorway, rate, clock }),
-    onRequest: (request) => answerRequest(request, { ...core, doorway, console, push, clock }),
+    onUpgrade: (request) =>
+      origins.refuseSocket(request) ?? answerUpgrade(request, { ...core, doorway, rate, clock }),
+    onRequest: async (request) => {
+      const options = { ...core, doorway, console, push, clock };
+      const answer = origins.preflight(request) ?? (await answerRequest(request, options));
+      return origins.readable(request, answer);
+    },
   });
 }
 

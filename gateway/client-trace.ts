@@ -1,6 +1,6 @@
 /**
- * What a client does becomes part of a trace: of the one it brought with its connection, if it brought one, else each
- * act of one of its own, that links to the one in which the session opened. None of it is sent to clients.
+ * What a client does becomes part of a trace: of the one it brought with its connection, if it is an operator's, else
+ * each act of one of its own, that links to the one in which the session opened; and that to the one it brought. None of it is sent to clients.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { CallSettings } from '../lib/grpc/client.ts';
@@ -21,6 +21,8 @@ export interface ClientTraceOptions {
   readonly session: SessionKey;
   /** The client's traceparent, valid; '' for none. */
   readonly brought: string;
+  /** A traceparent that is only linked to: its sender may not decide what is traced. Default: none. */
+  readonly linked?: string;
   readonly clock: Clock;
 }
 
@@ -35,13 +37,17 @@ export class ClientTrace {
   /** @param atMs monotonic; now when absent. */
   receive(event: ClientEvent, atMs = this.#options.clock.monotonic()): Received {
     const { brought, clock } = this.#options;
-    const link = brought === '' && event !== 'open' ? this.#opened : '';
+    const link = brought === '' ? this.#linkOf(event) : '';
     const step = beginTrace(SPANS.receive, brought, { kind: 'SERVER', link });
     if (step.isRecording) this.#describe(step, event);
     // Without telemetry it still says, in logs and explanations, what belongs together.
     const traceparent = step.traceparent || unsampledTraceparent(clock);
     if (event === 'open') this.#opened = traceparent;
     return { tell: (call) => tell(call, step, () => settings(traceparent, clock, atMs)) };
+  }
+
+  #linkOf(event: ClientEvent): string {
+    return event === 'open' ? (this.#options.linked ?? '') : this.#opened;
   }
 
   #describe(step: Step, event: ClientEvent): void {

@@ -33,6 +33,14 @@ export const gatewaySettings = {
     .regex(NAME, 'must be 1 to 64 of A-Z a-z 0-9 _ . -')
     .optional()
     .describe('name of this gateway in its id; default: the host name'),
+  MESH_ALLOWED_ORIGINS: z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim()))
+    .refine((items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item), {
+      message: 'must be origins, several separated by commas, as in https://app.example.com',
+    })
+    .optional()
+    .describe('origins whose pages may use the gateway, separated by commas'),
   MESH_AUTH: z
     .enum(['dev', 'jwt'], 'must be dev or jwt')
     .default('dev')

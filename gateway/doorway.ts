@@ -24,8 +24,10 @@ export interface DoorwayOptions {
 /** Somebody let in, about to be connected. */
 export interface Visitor extends Identity {
   readonly device: string;
-  /** That of the client, valid; '' for none. */
+  /** That of an operator's client, valid; '' for none. */
   readonly traceparent: string;
+  /** That of anybody else's. */
+  readonly linked: string;
 }
 
 export interface Doorway {
@@ -60,8 +62,10 @@ export function createDoorway(options: DoorwayOptions): Doorway {
       }
       const identity = await identify(request);
       if ('body' in identity) return identity;
-      const traceparent = traceparentFrom(request.header('traceparent'));
-      return { ...identity, device, traceparent };
+      const brought = traceparentFrom(request.header('traceparent'));
+      // A parent decides on sampling: anybody could have all they do traced.
+      const [traceparent, linked] = identity.isOperator ? [brought, ''] : ['', brought];
+      return { ...identity, device, traceparent, linked };
     },
     enter(visitor, sink, { beatsItself }) {
       const session = new Session(context, {

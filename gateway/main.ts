@@ -44,6 +44,7 @@ async function serve(settings: GatewaySettings, logger: Logger): Promise<AsyncDi
       notifications: pool(NotificationServiceClient, 'presence', presenceAddresses),
       graph: pool(GraphServiceClient, 'graph', graphAddresses),
       host: settings.MESH_HTTP_HOST,
+      allowedOrigins: settings.MESH_ALLOWED_ORIGINS,
       httpPort: settings.MESH_HTTP_PORT,
       gatewayName: settings.MESH_GATEWAY_NAME,
       heartbeatIntervalMs: settings.MESH_HEARTBEAT_INTERVAL_MS,

@@ -54,8 +54,9 @@ export interface SessionOptions {
   /** When the token ends, ms since the epoch. */
   readonly expiresAtMs: number;
   readonly device: string;
-  /** That of the client, valid; '' for none. */
+  /** What the client brought, valid, '' for none: a parent of what it does, or no more than linked to. */
   readonly traceparent: string;
+  readonly linked: string;
   /** True for a connection that sends no heartbeats: the gateway beats for it. */
   readonly beatsItself: boolean;
   readonly outlet: Outlet;
@@ -122,8 +123,8 @@ export class Session implements LeaseOwner {
     const nowMs = context.clock.monotonic();
     const key = { userId: options.userId, sessionId: this.id };
     this.lease = new Lease(key, this, { nowMs, beatsItself: options.beatsItself });
-    const { traceparent: brought } = options;
-    this.#trace = new ClientTrace({ session: key, brought, clock: context.clock });
+    const { traceparent: brought, linked } = options;
+    this.#trace = new ClientTrace({ session: key, brought, linked, clock: context.clock });
     this.#steps = new StepKeeper({
       clock: context.clock,
       register: () => this.#register(),
