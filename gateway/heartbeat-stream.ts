@@ -32,7 +32,7 @@ export interface HeartbeatStreamOptions {
   /** Whether another stream works, over which batches can go that a process that hangs was sent. */
   readonly hasOther: () => boolean;
   readonly onFloors: (floors: readonly ShardFloor[]) => void;
-  /** The stream works, or (a text) does not. */
+  /** The stream works, or (a text) does not; told with each outcome. */
   readonly onState: (problem: string | undefined) => void;
 }
 
@@ -131,9 +131,12 @@ export class HeartbeatStream implements Disposable {
     const waiting = this.#inFlight.get(batchId);
     if (!waiting) return;
     this.#inFlight.delete(batchId);
-    this.#options.peer.end(waiting);
+    const { peer, onState } = this.#options;
+    peer.end(waiting);
     if (outcome.error) forget(waiting.batch);
     else conclude(waiting.batch, outcome);
+    // It answers, but may not be able to do anything: its store takes no changes, say.
+    onState(outcome.error ? `${peer.address}: ${outcome.error}` : undefined);
   }
 
   #broken(call: HeartbeatCall, problem: string): void {

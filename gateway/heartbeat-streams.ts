@@ -8,7 +8,7 @@ export interface HeartbeatStreamsOptions {
   readonly clock: Clock;
   readonly presence: ClientPool<PresenceServiceClient>;
   readonly onFloors: (floors: readonly ShardFloor[]) => void;
-  /** Some presence process hears us, or (a text) none does. */
+  /** Some presence process hears us and could do what it was last asked, or (a text) none does. */
   readonly onState: (problem: string | undefined) => void;
 }
 
@@ -29,9 +29,10 @@ export function createHeartbeatStreams(options: HeartbeatStreamsOptions): Heartb
   const streams = new Map<Peer<PresenceServiceClient>, HeartbeatStream>();
   const problems = new Map<HeartbeatStream, string>();
   const isAnyLive = (): boolean => [...streams.values()].some((stream) => stream.isLive());
+  const isWell = (stream: HeartbeatStream): boolean => stream.isLive() && !problems.has(stream);
   const tell = (): void => {
     const problem = [...problems.values()].join('; ') || `${presence.target}: no connection`;
-    options.onState(isAnyLive() ? undefined : problem);
+    options.onState([...streams.values()].some(isWell) ? undefined : problem);
   };
   const open = (peer: Peer<PresenceServiceClient>): void => {
     const stream: HeartbeatStream = new HeartbeatStream({
