@@ -50,7 +50,7 @@ test('the console is served, whole', async () => {
   const get = (path: string) =>
     fetch(`http://${mesh.address}${path}`, { headers: { connection: 'close' } });
   const page = await (await get('/')).text();
-  const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  const files = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, path]) => path!);
   expect(files.sort()).toEqual(['/console/icon.svg', '/console/main.js', '/console/style.css']);
   for (const file of files) expect([file, (await get(file)).status]).toEqual([file, 200]);
 });

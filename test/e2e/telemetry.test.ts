@@ -262,8 +262,9 @@ test('nothing is told by a name that is not declared, no user on a metric, no to
   }
   expect(collector.bodies.filter((body) => body.includes('dev:'))).toEqual([]);
   const told = new Set(collector.series().map(({ metric }) => metric));
-  const { drops, conflations, fences, notifications, watchLookups } = METRICS;
-  const rare = [drops, conflations, fences, notifications, watchLookups].map(({ name }) => name);
+  const { drops, conflations, fences, notifications, watchLookups, damaged } = METRICS;
+  const seldom = [drops, conflations, fences, notifications, watchLookups, damaged];
+  const rare = seldom.map(({ name }) => name);
   const missing = declared.map(({ name }) => name).filter((name) => !told.has(name));
   expect(rare).toEqual(expect.arrayContaining(missing));
 });
