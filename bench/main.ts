@@ -7,12 +7,20 @@ import { celebrity } from './celebrity.ts';
 import { heartbeats } from './heartbeats.ts';
 import { lateness } from './lateness.ts';
 import { propagation } from './propagation.ts';
+import { reconnects } from './reconnects.ts';
 import type { Benchmark } from './support/benchmark.ts';
 import { describeLoad, describeMachine, formatTable } from './support/report.ts';
 import type { Result } from './support/result.ts';
 import { tracing } from './tracing.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [lateness, propagation, heartbeats, celebrity, tracing];
+const BENCHMARKS: readonly Benchmark[] = [
+  lateness,
+  propagation,
+  heartbeats,
+  reconnects,
+  celebrity,
+  tracing,
+];
 const EXIT_USAGE = 2;
 
 interface Options {

@@ -1,10 +1,11 @@
 /**
  * The machine's limit: uWebSockets.js and nothing else. `drop` forgets every frame; `ack` answers each with a few bytes;
- * `fanout` pushes each change to the friends' sockets straight from memory, the same bytes to all.
+ * `fanout` pushes each change to the friends' sockets straight from memory, the same bytes to all; `snapshot` sends who
+ * comes all their friends from memory.
  */
 import uWS from 'uWebSockets.js';
 import { ClientFrame, ServerFrame } from '../../gen/edge/v1/frames.ts';
-import { Mode, type Status } from '../../gen/presence/v1/presence.ts';
+import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { serveRemote } from '../support/remote.ts';
 
@@ -17,22 +18,24 @@ export interface BareSockets {
 
 export type BareOptions =
   | { readonly kind: 'drop' | 'ack' }
-  | { readonly kind: 'fanout'; readonly friends: readonly (readonly number[])[] };
+  | { readonly kind: 'fanout'; readonly friends: readonly (readonly number[])[] }
+  | {
+      readonly kind: 'snapshot';
+      readonly friends: readonly (readonly number[])[];
+      /** The user id of the first of them; the others follow. */
+      readonly firstUser: number;
+    };
 
 interface User {
   readonly user: number;
 }
 
 const SUBPROTOCOL = 'presence.v1+proto';
-const EMPTY_SNAPSHOT = ServerFrame.encode({
-  n: 1n,
-  frame: { $case: 'snapshot', value: { presences: [], last: true } },
-}).finish();
 
 let frames = 0;
 
 serveRemote({
-  serve: (options) => listen(handlerOf(options)),
+  serve: (options) => listen(handlerOf(options), snapshotOf(options)),
   frames: () => frames,
 } satisfies BareSockets);
 
@@ -41,7 +44,7 @@ type OnFrame = (from: number, frame: ArrayBuffer) => void;
 const ACK = ServerFrame.encode({ n: 1n, frame: { $case: 'ack', value: {} } }).finish();
 const sockets = new Map<number, uWS.WebSocket<User>>();
 
-function listen(onFrame: OnFrame): Promise<number> {
+function listen(onFrame: OnFrame, snapshot: (user: number) => Uint8Array): Promise<number> {
   const app = uWS.App().ws<User>('/v1/ws', {
     upgrade: (response, request, context) => {
       const user = Number((request.getQuery('access_token') ?? '').replace(/^\D*/, ''));
@@ -50,7 +53,7 @@ function listen(onFrame: OnFrame): Promise<number> {
     },
     open: (socket) => {
       sockets.set(socket.getUserData().user, socket);
-      socket.send(EMPTY_SNAPSHOT, true);
+      socket.send(snapshot(socket.getUserData().user), true);
     },
     message: (socket, frame) => {
       frames++;
@@ -81,17 +84,32 @@ function createFanout(friends: readonly (readonly number[])[]): OnFrame {
   };
 }
 
+function snapshotOf(options: BareOptions): (user: number) => Uint8Array {
+  if (options.kind !== 'snapshot') return () => encodeSnapshot([]);
+  const { friends, firstUser } = options;
+  return (user) => {
+    const own = friends[user - firstUser] ?? [];
+    return encodeSnapshot(own.map((f) => presenceOf(f + firstUser, Status.STATUS_ONLINE)));
+  };
+}
+
+function encodeSnapshot(presences: Presence[]): Uint8Array {
+  const value = { presences, last: true };
+  return ServerFrame.encode({ n: 1n, frame: { $case: 'snapshot', value } }).finish();
+}
+
 function encodeUpdate(user: number, status: Status): Uint8Array {
+  const value = { presences: [presenceOf(user, status)] };
+  return ServerFrame.encode({ n: 1n, frame: { $case: 'update', value } }).finish();
+}
+
+function presenceOf(user: number, status: Status): Presence {
   const now = systemClock.now();
-  const presence = {
+  return {
     userId: String(user),
     status,
     lastActive: new Date(now),
     version: BigInt(now),
     mode: Mode.MODE_PUSH,
   };
-  return ServerFrame.encode({
-    n: 1n,
-    frame: { $case: 'update', value: { presences: [presence] } },
-  }).finish();
 }

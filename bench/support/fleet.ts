@@ -1,5 +1,6 @@
 /** Thousands of sockets of as many users, opened a few at a time. */
 import { ServerFrame } from '../../gen/edge/v1/frames.ts';
+import { systemClock as clock } from '../../lib/clock.ts';
 import { openSocket, type SocketClient } from './socket-client.ts';
 
 export interface FleetOptions {
@@ -8,13 +9,15 @@ export interface FleetOptions {
   readonly userIds: readonly string[];
   /** A socket counts as open once its server has sent the snapshot; else once it is upgraded. */
   readonly awaitSnapshot: boolean;
+  /** Sockets that open at the same time; default 32. */
+  readonly atOnce?: number;
 }
 
 export interface FleetEvents {
   /** Every message, those before the socket counts as open too; `user` is the index of its user. */
   readonly onMessage: (user: number, payload: Buffer) => void;
-  /** The socket counts as open. */
-  readonly onOpen?: (user: number, socket: SocketClient) => void;
+  /** The socket counts as open, so many ms after it was begun. */
+  readonly onOpen?: (user: number, socket: SocketClient, tookMs: number) => void;
 }
 
 export interface Fleet {
@@ -34,12 +37,13 @@ export async function openFleet(options: FleetOptions, events: FleetEvents): Pro
   const openSome = async (): Promise<void> => {
     while (next < options.userIds.length) {
       const user = next++;
+      const begunAt = clock.monotonic();
       const socket = await openOne(user, options, events, closed);
       sockets[user] = socket;
-      events.onOpen?.(user, socket);
+      events.onOpen?.(user, socket, clock.monotonic() - begunAt);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, openSome));
+  await Promise.all(Array.from({ length: options.atOnce ?? AT_ONCE }, openSome));
   return {
     sockets,
     closed,
