@@ -27,6 +27,7 @@ import { InboundTopic } from './inbound-topic.ts';
 import { createOrigins } from './origins.ts';
 import { startProbe } from './probe.ts';
 import { createPropagationTally } from './propagation-tally.ts';
+import { RequestRate } from './request-rate.ts';
 import { answerRequest, SOCKET_PATH } from './routes.ts';
 import type { SocketServer } from './socket-server.ts';
 import { answerUpgrade } from './upgrade.ts';
@@ -64,6 +65,8 @@ export interface GatewayOptions extends UpstreamClients {
 export interface Limits {
   /** Frames of one connection; default 20 a second, 40 at once. */
   readonly rate: RateLimit;
+  /** Requests of one user, those for a WebSocket included; default 20 a second, 40 at once. */
+  readonly requests: RateLimit;
   /** Sessions of one user on this gateway; default 20. */
   readonly sessionsAUser: number;
 }
@@ -80,10 +83,12 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const RATE: RateLimit = { perSecond: 20, burst: 40 };
+const REQUESTS: RateLimit = { perSecond: 20, burst: 40 };
 const SESSIONS_A_USER = 20;
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_BODY_BYTES = 4 * 1024;
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/** What the outlet keeps back beyond, one part of a snapshot, and what it does not write: pongs. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
 const IDLE_TIMEOUT_MS = 120_000;
 const DRAIN_MS = 5000;
 const CHECK_MS = 1000;
@@ -231,6 +236,7 @@ function serve(
     context: { ...core, clock, heartbeatIntervalMs, logger },
     authenticator,
     isOpen: core.admission.isReady,
+    requestRate: new RequestRate(options.limits?.requests ?? REQUESTS, clock),
   });
   return createUwsSocketServer({
     host,

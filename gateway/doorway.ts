@@ -3,9 +3,11 @@ import { traceparentFrom } from '../lib/telemetry/spans.ts';
 import { AuthError, tokenOf, type Authenticator, type Identity } from './auth.ts';
 import { CLOSE } from './close-codes.ts';
 import type { Excuse } from './excuses.ts';
+import type { RateLimit } from './frame-rate.ts';
 import { refusal, RETRY_AFTER } from './http-answers.ts';
 import type { Hub } from './hub.ts';
 import { Outlet } from './outlet.ts';
+import type { RequestRate } from './request-rate.ts';
 import { Session, type SessionContext } from './session.ts';
 import type { Sink } from './sink.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
@@ -16,6 +18,7 @@ export interface DoorwayOptions {
   readonly authenticator: Authenticator;
   readonly hub: Hub;
   readonly watches: Watches;
+  readonly requestRate: RequestRate;
   /** Whether anybody can be let in now. */
   readonly isOpen: () => boolean;
   readonly excuse: Excuse;
@@ -44,10 +47,11 @@ const CLOSED =
   'this gateway lets nobody in now: it starts, stops, or is cut off from the others; try again in a second, or another gateway';
 
 export function createDoorway(options: DoorwayOptions): Doorway {
-  const { context, hub, watches } = options;
+  const { context, hub, watches, requestRate } = options;
   const identify = async (request: HttpRequest): Promise<Identity | HttpAnswer> => {
     try {
-      return await options.authenticator.authenticate(tokenOf(request));
+      const identity = await options.authenticator.authenticate(tokenOf(request));
+      return requestRate.allows(identity.userId) ? identity : tooMany(requestRate.limit);
     } catch (error) {
       return refusalOf(error, request, options.excuse);
     }
@@ -82,6 +86,11 @@ export function createDoorway(options: DoorwayOptions): Doorway {
       return session;
     },
   };
+}
+
+function tooMany({ perSecond, burst }: RateLimit): HttpAnswer {
+  const limit = `${perSecond} requests a second, ${burst} at once`;
+  return refusal(429, `too many requests of this user: no more than ${limit}`, RETRY_AFTER);
 }
 
 function refusalOf(error: unknown, { path }: HttpRequest, excuse: Excuse): HttpAnswer {

@@ -51,13 +51,16 @@ export class Inbox implements SocketListener {
 
   onMessage(bytes: Uint8Array, isBinary: boolean): void {
     const nowMs = Math.trunc(this.#clock.monotonic());
-    this.#paidUntilMs = countFrame(this.#paidUntilMs, nowMs, this.#rate);
-    const verdict = verdictOn(this.#paidUntilMs, nowMs, this.#rate);
-    if (verdict !== 'ok') return this.#overRate(verdict, nowMs);
+    if (!this.#isWithinRate(nowMs)) return;
     const isExpected = isBinary === this.#codec.isBinary;
     const activity = isExpected ? this.#codec.readHeartbeat(bytes) : undefined;
     if (activity !== undefined) this.#session.beat(activity, nowMs);
     else this.#receiveAny(bytes, isBinary, nowMs);
+  }
+
+  /** Answered already; but whoever sends them all the time and never reads would be sent ever more. */
+  onPing(): void {
+    this.#isWithinRate(Math.trunc(this.#clock.monotonic()));
   }
 
   onDrain(): void {
@@ -66,6 +69,15 @@ export class Inbox implements SocketListener {
 
   onClose(): void {
     this.#session.connectionClosed();
+  }
+
+  /** Counts one more frame. */
+  #isWithinRate(nowMs: number): boolean {
+    this.#paidUntilMs = countFrame(this.#paidUntilMs, nowMs, this.#rate);
+    const verdict = verdictOn(this.#paidUntilMs, nowMs, this.#rate);
+    if (verdict === 'ok') return true;
+    this.#overRate(verdict, nowMs);
+    return false;
   }
 
   #overRate(verdict: Verdict, nowMs: number): void {

@@ -73,8 +73,9 @@ export class Outlet {
     this.#proceed();
   }
 
-  /** How long the client has not kept up, ms. */
+  /** How long the client has not kept up, ms; looked at now, since pongs make it slow too. */
   slowForMs(): number {
+    this.#write(this.#sink.hasRoom());
     return this.#slowSinceMs === undefined ? 0 : this.#clock.monotonic() - this.#slowSinceMs;
   }
 

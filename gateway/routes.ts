@@ -60,7 +60,8 @@ export function answerRequest(request: HttpRequest, options: RouteOptions): Answ
   if (!methods) {
     return refusal(404, `nothing is served at ${path}; see /, ${Object.keys(PAGES).join(', ')}`);
   }
-  const route = methods[method as Method];
+  // The server sends a HEAD's answer without its body.
+  const route = methods[(method === 'HEAD' ? 'GET' : method) as Method];
   if (route) return route(request, options);
   const served = Object.keys(methods).join(', ');
   return refusal(405, `${method} ${path}: only ${served} is served`, { allow: served });

@@ -28,7 +28,6 @@ import { Lease, type LeaseOwner } from './lease.ts';
 import type { Outlet } from './outlet.ts';
 import { Postponed } from './postponed.ts';
 import type { ServerMessage } from './server-frames.ts';
-import { readView } from './snapshot.ts';
 import { StatusChanges } from './status-changes.ts';
 import { Need, StepKeeper } from './step-keeper.ts';
 import type { SubjectChange } from './subject-change.ts';
@@ -80,6 +79,8 @@ export type SessionState =
 
 /** Snapshots that many sessions need at the same time are spread over this long. */
 const SNAPSHOT_JITTER_MS = 1000;
+/** A view may be thousands of users. */
+const MIN_RESYNC_MS = 1000;
 /** A client that has not read what was sent for this long is told to go. */
 const MAX_SLOW_MS = 30_000;
 /** A client that could not be registered for this long is sent to look for another gateway. */
@@ -112,6 +113,8 @@ export class Session implements LeaseOwner {
   /** To be sent with the next snapshot. */
   #welcome: ServerMessage | undefined;
   #hasView = false;
+  /** When its client was sent the last snapshot. */
+  #viewedAtMs = -Infinity;
   #isGoingAway = false;
 
   constructor(context: SessionContext, options: SessionOptions) {
@@ -133,7 +136,9 @@ export class Session implements LeaseOwner {
         context.logger.debug({ err: error, userId: this.userId }, 'a session is out of step');
       },
     });
-    this.#later = new Postponed(context.clock, SNAPSHOT_JITTER_MS, () => this.resync());
+    this.#later = new Postponed(context.clock, SNAPSHOT_JITTER_MS, () =>
+      this.#require(Need.snapshot),
+    );
     this.#changes = new StatusChanges({
       ...context,
       lease: this.lease,
@@ -165,8 +170,11 @@ export class Session implements LeaseOwner {
     this.#changes.choose(status);
   }
 
+  /** The client asks for its view again. Asked again and again it is read about once a second. */
   resync(): void {
-    this.#require(Need.snapshot);
+    const sinceMs = this.#context.clock.monotonic() - this.#viewedAtMs;
+    if (sinceMs < MIN_RESYNC_MS) this.snapshotAfter(MIN_RESYNC_MS - sinceMs);
+    else this.#require(Need.snapshot);
   }
 
   logout(): void {
@@ -346,13 +354,14 @@ export class Session implements LeaseOwner {
   async #snapshot(): Promise<void> {
     if (!this.#enter('snapshotting')) return;
     const { upstreams } = this.#context;
-    const { presences, holdMs } = await readView(upstreams, this.userId, this.#graphRevision);
+    const { presences, holdMs } = await upstreams.view(this.userId, this.#graphRevision);
     if (this.#isClosed()) return;
     if (holdMs > 0) this.snapshotAfter(holdMs);
     const welcome = this.#welcome;
     this.#welcome = undefined;
     this.#hasView = true;
     await this.outlet.sendSnapshot(welcome, presences);
+    this.#viewedAtMs = this.#context.clock.monotonic();
     this.#enter(this.#isDormant() ? 'lapsed' : 'open');
   }
 

@@ -1,6 +1,6 @@
+import type { Contact } from '../gen/graph/v1/graph_service.ts';
 import type { Presence } from '../gen/presence/v1/presence.ts';
-import type { Upstreams } from './upstreams.ts';
-import { asSeen } from './views.ts';
+import { asSeen, type Sighting } from './views.ts';
 
 export interface View {
   readonly presences: readonly Presence[];
@@ -8,14 +8,26 @@ export interface View {
   readonly holdMs: number;
 }
 
+export interface Sightings {
+  /** In the order asked. */
+  readonly sightings: readonly Sighting[];
+  /** As that of a view. */
+  readonly holdMs: number;
+}
+
+export interface ViewSources {
+  contacts(userId: string, minRevision: bigint): Promise<readonly Contact[]>;
+  lookUp(userIds: readonly string[]): Promise<Sightings>;
+}
+
 /** Everyone a user sees, as they may see them; contacts read no earlier than the revision. */
 export async function readView(
-  upstreams: Upstreams,
+  { contacts: read, lookUp }: ViewSources,
   viewerUserId: string,
   minRevision: bigint,
 ): Promise<View> {
-  const contacts = await upstreams.contacts(viewerUserId, minRevision);
-  const { sightings, holdMs } = await upstreams.lookUp(contacts.map(({ userId }) => userId));
+  const contacts = await read(viewerUserId, minRevision);
+  const { sightings, holdMs } = await lookUp(contacts.map(({ userId }) => userId));
   const presences = contacts.flatMap((contact, i) => {
     const sighting = sightings[i];
     return sighting ? [asSeen(contact, sighting)] : [];

@@ -18,6 +18,8 @@ export interface Socket {
 
 export interface SocketListener {
   onMessage(message: Uint8Array, isBinary: boolean): void;
+  /** A ping came, and was answered. */
+  onPing(): void;
   /** Some or all of what waited in memory is gone. */
   onDrain(): void;
   onClose(): void;

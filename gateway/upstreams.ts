@@ -26,6 +26,7 @@ import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
 import { createLimiter } from '../lib/limiter.ts';
 import type { SessionKey } from './session-key.ts';
+import { readView, type Sightings, type View } from './snapshot.ts';
 import type { Sighting } from './views.ts';
 
 export interface UpstreamClients {
@@ -33,13 +34,6 @@ export interface UpstreamClients {
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
   readonly notifications: ClientPool<NotificationServiceClient>;
   readonly graph: ClientPool<GraphServiceClient>;
-}
-
-export interface Sightings {
-  /** In the order asked. */
-  readonly sightings: readonly Sighting[];
-  /** Above zero: what was read may be older than what was seen before; read again after so many ms. */
-  readonly holdMs: number;
 }
 
 export interface Upstreams {
@@ -56,8 +50,8 @@ export interface Upstreams {
     epoch: number,
     received: Received,
   ): Promise<void>;
-  /** Everyone the user sees, read no earlier than the revision. */
-  contacts(userId: string, minRevision: bigint): Promise<Contact[]>;
+  /** Everyone a user sees, as they may see them; contacts read no earlier than the revision. */
+  view(viewerUserId: string, minRevision: bigint): Promise<View>;
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
   lookUp(userIds: readonly string[]): Promise<Sightings>;
@@ -71,10 +65,17 @@ export interface Upstreams {
   shards(): Promise<ListShardsResponse>;
 }
 
-/** Calls at a time for sessions that open or begin to watch, and as many for those that close. */
-const MAX_CALLS = 64;
+/**
+ * Of those that come at once, so many are let in at a time, and as many get their view. A thousand who come from a
+ * gateway that died are not in sooner if more of them are: they only keep this process, and those behind it, from
+ * whoever is here already (`npm run bench -- reconnects`).
+ */
+const MAX_OPENING = 8;
+/** Closings at a time. */
+const MAX_CLOSING = 16;
+/** Look-ups at a time of those who are in: watches, and requests without a socket. */
+const MAX_LOOKING = 16;
 const MAX_IDS_A_CALL = 1000;
-const PAGE_SIZE = 1000;
 /**
  * Reads; and what is told twice as well as once: a session that is opened, closed or active again, a choice that is
  * chosen again. Another process is asked too when the first one hangs.
@@ -84,23 +85,33 @@ const CONTACTS: CallSettings = { ...IDEMPOTENT, timeoutMs: 5000 };
 
 export function createUpstreams(clients: UpstreamClients): Upstreams {
   const { presence, registry, notifications, graph } = clients;
-  const opening = createLimiter(MAX_CALLS);
-  const closing = createLimiter(MAX_CALLS);
+  const registering = createLimiter(MAX_OPENING);
+  const viewing = createLimiter(MAX_OPENING);
+  const closing = createLimiter(MAX_CLOSING);
+  const looking = createLimiter(MAX_LOOKING);
+  const register = registry.asking((client) => client.streamRegistrations);
+  const close = registry.asking((client) => client.streamClosings);
   const setStatus = presence.asking((client) => client.streamStatuses);
+  const getPresence = presence.asking((client) => client.streamLookups);
+  const listContacts = graph.asking((client) => client.streamContacts);
+  const contacts = async (userId: string, minRevision: bigint): Promise<Contact[]> => {
+    const reply = await listContacts({ userId, minRevision, pageSize: 0 }, CONTACTS);
+    return reply.contacts;
+  };
+  const lookUp = async (userIds: readonly string[]): Promise<Sightings> => {
+    const ask = (chunk: string[]) => getPresence({ userIds: chunk }, IDEMPOTENT);
+    const replies = await Promise.all(chunks(userIds, MAX_IDS_A_CALL).map(ask));
+    return {
+      sightings: replies.flatMap(sightingsOf),
+      holdMs: Math.max(0, ...replies.map(({ holdRemaining }) => durationMs(holdRemaining))),
+    };
+  };
   return {
     register: (request, received) =>
-      opening(() =>
-        received.tell((call) =>
-          registry.unary((to) => to.registerSession, request(), { ...call, ...IDEMPOTENT }),
-        ),
-      ),
+      registering(() => received.tell((call) => register(request(), { ...call, ...IDEMPOTENT }))),
     async close({ userId, sessionId }, reason, received) {
       const request = { userId, sessionId, reason };
-      await closing(() =>
-        received.tell((call) =>
-          registry.unary((to) => to.closeSession, request, { ...call, ...IDEMPOTENT }),
-        ),
-      );
+      await closing(() => received.tell((call) => close(request, { ...call, ...IDEMPOTENT })));
     },
     async choose(userId, chosen, received) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;
@@ -111,13 +122,14 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       const request = { userId, change };
       await received.tell((call) => setStatus(request, { ...call, ...IDEMPOTENT }));
     },
-    contacts: (userId, minRevision) => opening(() => readContacts(graph, userId, minRevision)),
+    view: (viewerUserId, minRevision) =>
+      viewing(() => readView({ contacts, lookUp }, viewerUserId, minRevision)),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
       const ask = () => graph.unary((client) => client.filterVisible, request, IDEMPOTENT);
-      return (await opening(ask)).contacts;
+      return (await looking(ask)).contacts;
     },
-    lookUp: (userIds) => opening(() => lookUp(presence, userIds)),
+    lookUp: (userIds) => looking(() => lookUp(userIds)),
     async askNotification(request) {
       await notifications.unary((client) => client.requestNotification, request);
     },
@@ -133,34 +145,6 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
     explain: (userId) => presence.unary((to) => to.explainPresence, { userId }, IDEMPOTENT),
     gateways: () => registry.unary((client) => client.listGateways, {}, IDEMPOTENT),
     shards: () => registry.unary((client) => client.listShards, {}, IDEMPOTENT),
-  };
-}
-
-async function readContacts(
-  graph: UpstreamClients['graph'],
-  userId: string,
-  minRevision: bigint,
-): Promise<Contact[]> {
-  const contacts: Contact[] = [];
-  const request = { userId, minRevision, pageSize: PAGE_SIZE };
-  for await (const page of graph.stream((client) => client.listContacts, request, CONTACTS)) {
-    for (const contact of page.contacts) contacts.push(contact);
-  }
-  return contacts;
-}
-
-async function lookUp(
-  presence: UpstreamClients['presence'],
-  userIds: readonly string[],
-): Promise<Sightings> {
-  const replies = await Promise.all(
-    chunks(userIds, MAX_IDS_A_CALL).map((chunk) =>
-      presence.unary((client) => client.getPresence, { userIds: chunk }, IDEMPOTENT),
-    ),
-  );
-  return {
-    sightings: replies.flatMap(sightingsOf),
-    holdMs: Math.max(0, ...replies.map(({ holdRemaining }) => durationMs(holdRemaining))),
   };
 }
 

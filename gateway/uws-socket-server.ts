@@ -34,6 +34,7 @@ const MAX_IDLE_TIMEOUT_S = 960;
 
 const NOBODY: SocketListener = {
   onMessage: () => undefined,
+  onPing: () => undefined,
   onDrain: () => undefined,
   onClose: () => undefined,
 };
@@ -185,6 +186,7 @@ function socketBehavior(options: SocketServerOptions): uWS.WebSocketBehavior<Use
     message: (ws, message, isBinary) => {
       connectionOf(ws).listener.onMessage(new Uint8Array(message), isBinary);
     },
+    ping: (ws) => connectionOf(ws).listener.onPing(),
     drain: (ws) => connectionOf(ws).listener.onDrain(),
     close: (ws) => connectionOf(ws).closed(),
   };
@@ -227,7 +229,7 @@ async function answerUpgrade(
   const answer = await options.onUpgrade(request);
   if (gone.signal.aborted) return;
   response.cork(() => {
-    if ('body' in answer) return writeAnswer(response, answer);
+    if ('body' in answer) return writeAnswer(response, request, answer);
     const data: UserData = { connection: new Connection(answer.open) };
     response.upgrade(data, key, answer.subprotocol ?? '', extensions, context);
   });
@@ -245,8 +247,9 @@ async function answerRequest(
     : answerWithBody(response, request, options));
   if (gone.signal.aborted) return;
   response.cork(() => {
-    if ('body' in answer) return writeAnswer(response, answer);
+    if ('body' in answer) return writeAnswer(response, request, answer);
     writeHead(response, answer);
+    if (request.method === 'HEAD') return void response.endWithoutBody();
     const stream = new Stream(response);
     gone.signal.addEventListener('abort', () => stream.closed());
     stream.opened(answer.open);
@@ -279,9 +282,18 @@ function readBody(response: uWS.HttpResponse, maxBytes: number): Promise<string 
   });
 }
 
-function writeAnswer(response: uWS.HttpResponse, answer: HttpAnswer): void {
-  writeHead(response, answer);
-  response.end(answer.body);
+function writeAnswer(
+  response: uWS.HttpResponse,
+  { method }: HttpRequest,
+  answer: HttpAnswer,
+): void {
+  const { connection, ...headers } = answer.headers ?? {};
+  writeHead(response, { ...answer, headers });
+  const isLast = connection === 'close';
+  if (method !== 'HEAD') return void response.end(answer.body, isLast);
+  // Given any argument, it writes a length of its own, and waits for the body.
+  response.writeHeader('content-length', String(Buffer.byteLength(answer.body)));
+  response.endWithoutBody();
 }
 
 function writeHead(response: uWS.HttpResponse, answer: HttpAnswer | StreamAnswer): void {

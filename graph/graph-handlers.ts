@@ -75,6 +75,7 @@ export function createGraphHandlers(options: GraphHandlersOptions): GraphService
       change({ kind: 'UNBLOCK', from, to }, 'blocked_user_id', context),
     ),
     listContacts: serverStream(logger, (request) => listContacts(options, request)),
+    streamContacts: answering(options, (request) => allContacts(options, request)),
     getAudience: unary(logger, audience),
     streamAudiences: answering(options, audience),
     filterVisible: unary(logger, (request) => filterVisible(options, request)),
@@ -125,20 +126,26 @@ async function whoIsOffline(
 }
 
 async function* listContacts(
-  { users }: GraphHandlersOptions,
+  options: GraphHandlersOptions,
   request: ListContactsRequest,
 ): AsyncGenerator<ListContactsResponse> {
-  const userId = requireIdentifier('user_id', request.userId);
   const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
   if (pageSize > MAX_PAGE_SIZE) {
     throw invalidArgument('page_size', `is ${pageSize}; give 1 to ${MAX_PAGE_SIZE}, or 0 for 500`);
   }
-  const node = await users.asViewer(userId, Number(request.minRevision));
-  const contacts = contactsOf(node);
-  const revision = BigInt(node.revision);
+  const { contacts, revision } = await allContacts(options, request);
   for (let i = 0; i === 0 || i < contacts.length; i += pageSize) {
-    yield { contacts: contacts.slice(i, i + pageSize).map(toContact), revision };
+    yield { contacts: contacts.slice(i, i + pageSize), revision };
   }
+}
+
+async function allContacts(
+  { users }: GraphHandlersOptions,
+  request: ListContactsRequest,
+): Promise<ListContactsResponse> {
+  const userId = requireIdentifier('user_id', request.userId);
+  const node = await users.asViewer(userId, Number(request.minRevision));
+  return { contacts: contactsOf(node).map(toContact), revision: BigInt(node.revision) };
 }
 
 async function getAudience(

@@ -17,6 +17,7 @@ import {
 import {
   ConnectionRegistryServiceService,
   type ConnectionRegistryServiceServer,
+  type CloseSessionRequest,
   type KeepGatewayRequest,
   type RegisterSessionRequest,
 } from '../gen/registry/v1/registry_service.ts';
@@ -87,7 +88,7 @@ export function createPresence(options: PresenceOptions): PresencePart {
     readiness,
     services: [
       presenceService(guarded, shardStates, readiness, stopping),
-      registryService(guarded, readiness),
+      registryService(guarded, readiness, stopping),
       notificationService(options, readiness),
     ],
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
@@ -115,6 +116,7 @@ function presenceService(
     setStatus: unary(logger, inTime(standstill, set)),
     streamStatuses: answering(streams, neverLate(standstill, set)),
     getPresence: unary(logger, (request) => getPresence(lookUp, request)),
+    streamLookups: answering(streams, (request) => getPresence(lookUp, request)),
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
     watchPresence: serverStream(logger, (request, context) =>
@@ -127,20 +129,27 @@ function presenceService(
   return { name, definition: PresenceServiceService, implementation, readiness, onStop };
 }
 
-function registryService(options: Guarded, readiness: Readiness): MountedService {
+function registryService(
+  options: Guarded,
+  readiness: Readiness,
+  stopping: AbortController,
+): MountedService {
   const { logger, standstill } = options;
+  const streams = { logger, stopping: stopping.signal };
   const registry = { ...options, gatewayTtlMs: GATEWAY_TTL_MS };
   const register = inTime(standstill, (request: RegisterSessionRequest, context) =>
     registryHandlers.registerSession(registry, request, context),
   );
+  const close = (request: CloseSessionRequest, context: CallContext) =>
+    registryHandlers.closeSession(registry, request, context);
   const keep = inTime(standstill, (request: KeepGatewayRequest) =>
     registryHandlers.keepGateway(registry, request),
   );
   const implementation: ConnectionRegistryServiceServer = {
     registerSession: unary(logger, register),
-    closeSession: unary(logger, (request, context) =>
-      registryHandlers.closeSession(registry, request, context),
-    ),
+    streamRegistrations: answering(streams, register),
+    closeSession: unary(logger, close),
+    streamClosings: answering(streams, close),
     lookupRoutes: unary(logger, (request) => registryHandlers.lookupRoutes(registry, request)),
     listSessions: unary(logger, (request) => registryHandlers.listSessions(registry, request)),
     keepGateway: unary(logger, keep),

@@ -16,7 +16,7 @@ import { createMemoryBus } from '../../lib/kafka/memory-bus.ts';
 import { createDisposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { generateVapidKeys, type VapidKeys } from '../../lib/web-push/vapid.ts';
-import { createPresence } from '../../presence/app.ts';
+import { createPresence, type PresencePart } from '../../presence/app.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
 import { open, type ConnectOptions, type EdgeClient } from '../support/edge-client.ts';
@@ -49,7 +49,7 @@ export interface InProcessMesh extends AsyncDisposable {
   befriend(userId: string, friendUserId: string): Promise<void>;
   /** All users are gone from the store, as when Redis has lost its data. */
   loseData(): void;
-  /** Stops presence's gRPC server, and starts it again on the same port. */
+  /** Stops presence and its gRPC server, and starts another one on the same port. */
   stopPresence(): Promise<void>;
   startPresence(): Promise<void>;
 }
@@ -75,15 +75,21 @@ export async function startInProcessMesh(
   const bus = disposer.add(createMemoryBus({ clock }));
   const memory = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
   const store = aroundStore(memory);
-  const addPresence = () =>
-    disposer.add(createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs }));
-  const presencePart = addPresence();
+  const newPresence = () => createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs });
+  /** A part that has stopped does not start again: a new one takes its place. */
+  let presencePart: PresencePart | undefined = newPresence();
   let presenceServer: GrpcServer | undefined = await serve(presencePart.services);
   const presencePort = presenceServer.port;
-  disposer.defer(async () => presenceServer?.[Symbol.asyncDispose]());
+  const stopPresence = async (): Promise<void> => {
+    await presenceServer?.[Symbol.asyncDispose]();
+    await presencePart?.[Symbol.asyncDispose]();
+    presenceServer = presencePart = undefined;
+  };
+  disposer.defer(stopPresence);
   const hosts = [HOST];
   if (options.hasSecondPresence) {
-    disposer.add(await serve(addPresence().services, presencePort, SECOND_HOST));
+    const { services } = disposer.add(newPresence());
+    disposer.add(await serve(services, presencePort, SECOND_HOST));
     hosts.push(SECOND_HOST);
   }
   const presenceAt = {
@@ -169,13 +175,11 @@ export async function startInProcessMesh(
     async befriend(userId, friendUserId) {
       await graph.unary((client) => client.befriend, { userId, friendUserId });
     },
-    async stopPresence() {
-      await presenceServer?.[Symbol.asyncDispose]();
-      presenceServer = undefined;
-    },
+    stopPresence,
     async startPresence() {
+      const { services } = (presencePart = newPresence());
       // Somebody's outgoing connection may have the port for a moment.
-      presenceServer = await eventually(() => serve(presencePart.services, presencePort));
+      presenceServer = await eventually(() => serve(services, presencePort));
     },
     [Symbol.asyncDispose]: () => disposer[Symbol.asyncDispose](),
   };

@@ -213,6 +213,36 @@ export interface ListContactsResponse {
   revision: bigint;
 }
 
+/** One request of a stream. */
+export interface StreamContactsRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: none is needed. */
+  metadata: { [key: string]: string };
+  /** Whose contacts; all are sent as one page, whatever its size. */
+  request: ListContactsRequest | undefined;
+}
+
+export interface StreamContactsRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamContactsResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** All contacts. */
+    { $case: "response"; value: ListContactsResponse }
+    | //
+    /** Why there is none, with the codes of ListContacts. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
+}
+
 /** A user who changed. */
 export interface GetAudienceRequest {
   /** The user. */
@@ -1795,6 +1825,355 @@ export const ListContactsResponse: MessageFns<ListContactsResponse> = {
   },
 };
 
+function createBaseStreamContactsRequest(): StreamContactsRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamContactsRequest: MessageFns<StreamContactsRequest> = {
+  encode(message: StreamContactsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamContactsRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      ListContactsRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamContactsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamContactsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamContactsRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = ListContactsRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamContactsRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? ListContactsRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamContactsRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = ListContactsRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamContactsRequest>): StreamContactsRequest {
+    return StreamContactsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamContactsRequest>): StreamContactsRequest {
+    const message = createBaseStreamContactsRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? ListContactsRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamContactsRequest_MetadataEntry(): StreamContactsRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamContactsRequest_MetadataEntry: MessageFns<StreamContactsRequest_MetadataEntry> = {
+  encode(message: StreamContactsRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamContactsRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamContactsRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamContactsRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamContactsRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamContactsRequest_MetadataEntry>): StreamContactsRequest_MetadataEntry {
+    return StreamContactsRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamContactsRequest_MetadataEntry>): StreamContactsRequest_MetadataEntry {
+    const message = createBaseStreamContactsRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamContactsResponse(): StreamContactsResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamContactsResponse: MessageFns<StreamContactsResponse> = {
+  encode(message: StreamContactsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        ListContactsResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamContactsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamContactsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: ListContactsResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamContactsResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: ListContactsResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamContactsResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = ListContactsResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamContactsResponse>): StreamContactsResponse {
+    return StreamContactsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamContactsResponse>): StreamContactsResponse {
+    const message = createBaseStreamContactsResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: ListContactsResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseGetAudienceRequest(): GetAudienceRequest {
   return { subjectUserId: "", minRevision: 0n, onlyUserIds: [] };
 }
@@ -3161,6 +3540,18 @@ export const GraphServiceService = {
       Buffer.from(ListContactsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListContactsResponse => ListContactsResponse.decode(value),
   },
+  /** ListContacts for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamContacts: {
+    path: "/graph.v1.GraphService/StreamContacts" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamContactsRequest): Buffer =>
+      Buffer.from(StreamContactsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamContactsRequest => StreamContactsRequest.decode(value),
+    responseSerialize: (value: StreamContactsResponse): Buffer =>
+      Buffer.from(StreamContactsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamContactsResponse => StreamContactsResponse.decode(value),
+  },
   /** Who is told when a user changes. */
   getAudience: {
     path: "/graph.v1.GraphService/GetAudience" as const,
@@ -3228,6 +3619,8 @@ export interface GraphServiceServer extends UntypedServiceImplementation {
   unblock: handleUnaryCall<UnblockRequest, UnblockResponse>;
   /** Everyone a user sees: friends and followed, in pages. */
   listContacts: handleServerStreamingCall<ListContactsRequest, ListContactsResponse>;
+  /** ListContacts for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamContacts: handleBidiStreamingCall<StreamContactsRequest, StreamContactsResponse>;
   /** Who is told when a user changes. */
   getAudience: handleUnaryCall<GetAudienceRequest, GetAudienceResponse>;
   /**
@@ -3352,6 +3745,13 @@ export interface GraphServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListContactsResponse>;
+  /** ListContacts for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamContacts(): ClientDuplexStream<StreamContactsRequest, StreamContactsResponse>;
+  streamContacts(options: Partial<CallOptions>): ClientDuplexStream<StreamContactsRequest, StreamContactsResponse>;
+  streamContacts(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamContactsRequest, StreamContactsResponse>;
   /** Who is told when a user changes. */
   getAudience(
     request: GetAudienceRequest,

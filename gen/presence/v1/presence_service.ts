@@ -313,6 +313,36 @@ export interface GetPresenceResponse {
   forgottenBelow: bigint[];
 }
 
+/** One request of a stream. */
+export interface StreamLookupsRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: none is needed. */
+  metadata: { [key: string]: string };
+  /** Who is asked about. */
+  request: GetPresenceRequest | undefined;
+}
+
+export interface StreamLookupsRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamLookupsResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** The users looked up. */
+    { $case: "response"; value: GetPresenceResponse }
+    | //
+    /** Why there is none, with the codes of GetPresence. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
+}
+
 /** Users who may be offline. */
 export interface FilterOfflineRequest {
   /** 1 to 100 user ids. */
@@ -1923,6 +1953,355 @@ export const GetPresenceResponse: MessageFns<GetPresenceResponse> = {
   },
 };
 
+function createBaseStreamLookupsRequest(): StreamLookupsRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamLookupsRequest: MessageFns<StreamLookupsRequest> = {
+  encode(message: StreamLookupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamLookupsRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      GetPresenceRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamLookupsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamLookupsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamLookupsRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = GetPresenceRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamLookupsRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? GetPresenceRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamLookupsRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = GetPresenceRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamLookupsRequest>): StreamLookupsRequest {
+    return StreamLookupsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamLookupsRequest>): StreamLookupsRequest {
+    const message = createBaseStreamLookupsRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? GetPresenceRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamLookupsRequest_MetadataEntry(): StreamLookupsRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamLookupsRequest_MetadataEntry: MessageFns<StreamLookupsRequest_MetadataEntry> = {
+  encode(message: StreamLookupsRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamLookupsRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamLookupsRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamLookupsRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamLookupsRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamLookupsRequest_MetadataEntry>): StreamLookupsRequest_MetadataEntry {
+    return StreamLookupsRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamLookupsRequest_MetadataEntry>): StreamLookupsRequest_MetadataEntry {
+    const message = createBaseStreamLookupsRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamLookupsResponse(): StreamLookupsResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamLookupsResponse: MessageFns<StreamLookupsResponse> = {
+  encode(message: StreamLookupsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        GetPresenceResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamLookupsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamLookupsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: GetPresenceResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamLookupsResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: GetPresenceResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamLookupsResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = GetPresenceResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamLookupsResponse>): StreamLookupsResponse {
+    return StreamLookupsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamLookupsResponse>): StreamLookupsResponse {
+    const message = createBaseStreamLookupsResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: GetPresenceResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseFilterOfflineRequest(): FilterOfflineRequest {
   return { userIds: [] };
 }
@@ -2791,6 +3170,17 @@ export const PresenceServiceService = {
     responseSerialize: (value: GetPresenceResponse): Buffer => Buffer.from(GetPresenceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPresenceResponse => GetPresenceResponse.decode(value),
   },
+  /** GetPresence for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamLookups: {
+    path: "/presence.v1.PresenceService/StreamLookups" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamLookupsRequest): Buffer => Buffer.from(StreamLookupsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamLookupsRequest => StreamLookupsRequest.decode(value),
+    responseSerialize: (value: StreamLookupsResponse): Buffer =>
+      Buffer.from(StreamLookupsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamLookupsResponse => StreamLookupsResponse.decode(value),
+  },
   /**
    * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
    * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.
@@ -2867,6 +3257,8 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
   streamStatuses: handleBidiStreamingCall<StreamStatusesRequest, StreamStatusesResponse>;
   /** Looks up 1 to 1,000 users, answered in order. A user never seen is OFFLINE. */
   getPresence: handleUnaryCall<GetPresenceRequest, GetPresenceResponse>;
+  /** GetPresence for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamLookups: handleBidiStreamingCall<StreamLookupsRequest, StreamLookupsResponse>;
   /**
    * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
    * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.
@@ -2947,6 +3339,13 @@ export interface PresenceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPresenceResponse) => void,
   ): ClientUnaryCall;
+  /** GetPresence for those who call many times a second; each request is answered as soon as it can be, in any order. */
+  streamLookups(): ClientDuplexStream<StreamLookupsRequest, StreamLookupsResponse>;
+  streamLookups(options: Partial<CallOptions>): ClientDuplexStream<StreamLookupsRequest, StreamLookupsResponse>;
+  streamLookups(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamLookupsRequest, StreamLookupsResponse>;
   /**
    * Those of 1 to 100 users who are OFFLINE and of whom nothing waits to be told: everyone who sees them has been
    * shown exactly what is answered. Some of whom that is true may be missing. For AnnounceRequest.shown_version.

@@ -10,8 +10,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -20,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { CallFailure } from "../../presence/v1/call_failure.ts";
 import { Presence, Status, statusFromJSON, statusToJSON } from "../../presence/v1/presence.ts";
 import { Activity, activityFromJSON, activityToJSON } from "../../presence/v1/presence_service.ts";
 
@@ -124,6 +127,36 @@ export interface RegisterSessionResponse {
   leaseTtl: Duration | undefined;
 }
 
+/** One request of a stream. */
+export interface StreamRegistrationsRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: traceparent, cause-age-ms. */
+  metadata: { [key: string]: string };
+  /** The session. */
+  request: RegisterSessionRequest | undefined;
+}
+
+export interface StreamRegistrationsRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamRegistrationsResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** The session is open. */
+    { $case: "response"; value: RegisterSessionResponse }
+    | //
+    /** Why there is none, with the codes of RegisterSession. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
+}
+
 /** A session to end. */
 export interface CloseSessionRequest {
   /** The user. */
@@ -138,6 +171,36 @@ export interface CloseSessionRequest {
 export interface CloseSessionResponse {
   /** As others see the user now; the grace may still be running. */
   presence: Presence | undefined;
+}
+
+/** One request of a stream. */
+export interface StreamClosingsRequest {
+  /** Chosen by the caller; unlike those of all requests of the stream that wait for an answer. */
+  requestId: bigint;
+  /** What the metadata of a call would be: traceparent, cause-age-ms. */
+  metadata: { [key: string]: string };
+  /** The session. */
+  request: CloseSessionRequest | undefined;
+}
+
+export interface StreamClosingsRequest_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** Its answer. */
+export interface StreamClosingsResponse {
+  /** The request's. */
+  requestId: bigint;
+  /** What came of it. */
+  outcome:
+    | //
+    /** The session is closed. */
+    { $case: "response"; value: CloseSessionResponse }
+    | //
+    /** Why there is none, with the codes of CloseSession. */
+    { $case: "failure"; value: CallFailure }
+    | undefined;
 }
 
 /** Users whose gateways are asked for. */
@@ -752,6 +815,355 @@ export const RegisterSessionResponse: MessageFns<RegisterSessionResponse> = {
   },
 };
 
+function createBaseStreamRegistrationsRequest(): StreamRegistrationsRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamRegistrationsRequest: MessageFns<StreamRegistrationsRequest> = {
+  encode(message: StreamRegistrationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamRegistrationsRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      RegisterSessionRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRegistrationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRegistrationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamRegistrationsRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = RegisterSessionRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRegistrationsRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? RegisterSessionRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamRegistrationsRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = RegisterSessionRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamRegistrationsRequest>): StreamRegistrationsRequest {
+    return StreamRegistrationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamRegistrationsRequest>): StreamRegistrationsRequest {
+    const message = createBaseStreamRegistrationsRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? RegisterSessionRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamRegistrationsRequest_MetadataEntry(): StreamRegistrationsRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamRegistrationsRequest_MetadataEntry: MessageFns<StreamRegistrationsRequest_MetadataEntry> = {
+  encode(message: StreamRegistrationsRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRegistrationsRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRegistrationsRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRegistrationsRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamRegistrationsRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamRegistrationsRequest_MetadataEntry>): StreamRegistrationsRequest_MetadataEntry {
+    return StreamRegistrationsRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamRegistrationsRequest_MetadataEntry>): StreamRegistrationsRequest_MetadataEntry {
+    const message = createBaseStreamRegistrationsRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamRegistrationsResponse(): StreamRegistrationsResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamRegistrationsResponse: MessageFns<StreamRegistrationsResponse> = {
+  encode(message: StreamRegistrationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        RegisterSessionResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRegistrationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRegistrationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: RegisterSessionResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRegistrationsResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: RegisterSessionResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamRegistrationsResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = RegisterSessionResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamRegistrationsResponse>): StreamRegistrationsResponse {
+    return StreamRegistrationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamRegistrationsResponse>): StreamRegistrationsResponse {
+    const message = createBaseStreamRegistrationsResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: RegisterSessionResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseCloseSessionRequest(): CloseSessionRequest {
   return { userId: "", sessionId: "", reason: 0 };
 }
@@ -926,6 +1338,355 @@ export const CloseSessionResponse: MessageFns<CloseSessionResponse> = {
     message.presence = (object.presence !== undefined && object.presence !== null)
       ? Presence.fromPartial(object.presence)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamClosingsRequest(): StreamClosingsRequest {
+  return { requestId: 0n, metadata: {}, request: undefined };
+}
+
+export const StreamClosingsRequest: MessageFns<StreamClosingsRequest> = {
+  encode(message: StreamClosingsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      StreamClosingsRequest_MetadataEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.request !== undefined) {
+      CloseSessionRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamClosingsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamClosingsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StreamClosingsRequest_MetadataEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metadata[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = CloseSessionRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamClosingsRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      request: isSet(object.request) ? CloseSessionRequest.fromJSON(object.request) : undefined,
+    };
+  },
+
+  toJSON(message: StreamClosingsRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.request !== undefined) {
+      obj.request = CloseSessionRequest.toJSON(message.request);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamClosingsRequest>): StreamClosingsRequest {
+    return StreamClosingsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamClosingsRequest>): StreamClosingsRequest {
+    const message = createBaseStreamClosingsRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.request = (object.request !== undefined && object.request !== null)
+      ? CloseSessionRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStreamClosingsRequest_MetadataEntry(): StreamClosingsRequest_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const StreamClosingsRequest_MetadataEntry: MessageFns<StreamClosingsRequest_MetadataEntry> = {
+  encode(message: StreamClosingsRequest_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamClosingsRequest_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamClosingsRequest_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamClosingsRequest_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StreamClosingsRequest_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamClosingsRequest_MetadataEntry>): StreamClosingsRequest_MetadataEntry {
+    return StreamClosingsRequest_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamClosingsRequest_MetadataEntry>): StreamClosingsRequest_MetadataEntry {
+    const message = createBaseStreamClosingsRequest_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamClosingsResponse(): StreamClosingsResponse {
+  return { requestId: 0n, outcome: undefined };
+}
+
+export const StreamClosingsResponse: MessageFns<StreamClosingsResponse> = {
+  encode(message: StreamClosingsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        CloseSessionResponse.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        CallFailure.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamClosingsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamClosingsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: CloseSessionResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "failure", value: CallFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamClosingsResponse {
+    return {
+      requestId: isSet(object.requestId)
+        ? BigInt(object.requestId)
+        : isSet(object.request_id)
+        ? BigInt(object.request_id)
+        : 0n,
+      outcome: isSet(object.response)
+        ? { $case: "response", value: CloseSessionResponse.fromJSON(object.response) }
+        : isSet(object.failure)
+        ? { $case: "failure", value: CallFailure.fromJSON(object.failure) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamClosingsResponse): unknown {
+    const obj: any = {};
+    if (message.requestId !== 0n) {
+      obj.requestId = message.requestId.toString();
+    }
+    if (message.outcome?.$case === "response") {
+      obj.response = CloseSessionResponse.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "failure") {
+      obj.failure = CallFailure.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamClosingsResponse>): StreamClosingsResponse {
+    return StreamClosingsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamClosingsResponse>): StreamClosingsResponse {
+    const message = createBaseStreamClosingsResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: CloseSessionResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failure", value: CallFailure.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
@@ -2208,6 +2969,21 @@ export const ConnectionRegistryServiceService = {
     responseDeserialize: (value: Buffer): RegisterSessionResponse => RegisterSessionResponse.decode(value),
   },
   /**
+   * RegisterSession for those who call many times a second, which gateways do: a request costs a third of what a call
+   * does. Requests are taken side by side; wait for the answer of one before sending another of the same session.
+   */
+  streamRegistrations: {
+    path: "/registry.v1.ConnectionRegistryService/StreamRegistrations" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamRegistrationsRequest): Buffer =>
+      Buffer.from(StreamRegistrationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamRegistrationsRequest => StreamRegistrationsRequest.decode(value),
+    responseSerialize: (value: StreamRegistrationsResponse): Buffer =>
+      Buffer.from(StreamRegistrationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamRegistrationsResponse => StreamRegistrationsResponse.decode(value),
+  },
+  /**
    * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
    * not there is no error.
    */
@@ -2220,6 +2996,18 @@ export const ConnectionRegistryServiceService = {
     responseSerialize: (value: CloseSessionResponse): Buffer =>
       Buffer.from(CloseSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CloseSessionResponse => CloseSessionResponse.decode(value),
+  },
+  /** CloseSession in the same way. */
+  streamClosings: {
+    path: "/registry.v1.ConnectionRegistryService/StreamClosings" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamClosingsRequest): Buffer =>
+      Buffer.from(StreamClosingsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamClosingsRequest => StreamClosingsRequest.decode(value),
+    responseSerialize: (value: StreamClosingsResponse): Buffer =>
+      Buffer.from(StreamClosingsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamClosingsResponse => StreamClosingsResponse.decode(value),
   },
   /** Gateways on which 1 to 1,000 users have a live session, in order. */
   lookupRoutes: {
@@ -2285,10 +3073,17 @@ export interface ConnectionRegistryServiceServer extends UntypedServiceImplement
    */
   registerSession: handleUnaryCall<RegisterSessionRequest, RegisterSessionResponse>;
   /**
+   * RegisterSession for those who call many times a second, which gateways do: a request costs a third of what a call
+   * does. Requests are taken side by side; wait for the answer of one before sending another of the same session.
+   */
+  streamRegistrations: handleBidiStreamingCall<StreamRegistrationsRequest, StreamRegistrationsResponse>;
+  /**
    * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
    * not there is no error.
    */
   closeSession: handleUnaryCall<CloseSessionRequest, CloseSessionResponse>;
+  /** CloseSession in the same way. */
+  streamClosings: handleBidiStreamingCall<StreamClosingsRequest, StreamClosingsResponse>;
   /** Gateways on which 1 to 1,000 users have a live session, in order. */
   lookupRoutes: handleUnaryCall<LookupRoutesRequest, LookupRoutesResponse>;
   /** Live sessions of one user. */
@@ -2324,6 +3119,18 @@ export interface ConnectionRegistryServiceClient extends Client {
     callback: (error: ServiceError | null, response: RegisterSessionResponse) => void,
   ): ClientUnaryCall;
   /**
+   * RegisterSession for those who call many times a second, which gateways do: a request costs a third of what a call
+   * does. Requests are taken side by side; wait for the answer of one before sending another of the same session.
+   */
+  streamRegistrations(): ClientDuplexStream<StreamRegistrationsRequest, StreamRegistrationsResponse>;
+  streamRegistrations(
+    options: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamRegistrationsRequest, StreamRegistrationsResponse>;
+  streamRegistrations(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamRegistrationsRequest, StreamRegistrationsResponse>;
+  /**
    * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
    * not there is no error.
    */
@@ -2342,6 +3149,13 @@ export interface ConnectionRegistryServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CloseSessionResponse) => void,
   ): ClientUnaryCall;
+  /** CloseSession in the same way. */
+  streamClosings(): ClientDuplexStream<StreamClosingsRequest, StreamClosingsResponse>;
+  streamClosings(options: Partial<CallOptions>): ClientDuplexStream<StreamClosingsRequest, StreamClosingsResponse>;
+  streamClosings(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamClosingsRequest, StreamClosingsResponse>;
   /** Gateways on which 1 to 1,000 users have a live session, in order. */
   lookupRoutes(
     request: LookupRoutesRequest,
@@ -2466,6 +3280,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {
