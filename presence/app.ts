@@ -137,17 +137,16 @@ function registryService(
   const { logger, standstill } = options;
   const streams = { logger, stopping: stopping.signal };
   const registry = { ...options, gatewayTtlMs: GATEWAY_TTL_MS };
-  const register = inTime(standstill, (request: RegisterSessionRequest, context) =>
-    registryHandlers.registerSession(registry, request, context),
-  );
+  const register = (request: RegisterSessionRequest, context: CallContext) =>
+    registryHandlers.registerSession(registry, request, context);
   const close = (request: CloseSessionRequest, context: CallContext) =>
     registryHandlers.closeSession(registry, request, context);
   const keep = inTime(standstill, (request: KeepGatewayRequest) =>
     registryHandlers.keepGateway(registry, request),
   );
   const implementation: ConnectionRegistryServiceServer = {
-    registerSession: unary(logger, register),
-    streamRegistrations: answering(streams, register),
+    registerSession: unary(logger, inTime(standstill, register)),
+    streamRegistrations: answering(streams, neverLate(standstill, register)),
     closeSession: unary(logger, close),
     streamClosings: answering(streams, close),
     lookupRoutes: unary(logger, (request) => registryHandlers.lookupRoutes(registry, request)),
