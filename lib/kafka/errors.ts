@@ -9,6 +9,7 @@ interface KafkaError {
 }
 
 const NO_TOPIC = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+const LEADERLESS = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 const INVALID = new Set([
   'INVALID_TOPIC_EXCEPTION',
   'INVALID_PARTITIONS',
@@ -33,6 +34,11 @@ function codeOf(error: unknown): BusErrorCode {
   if (types.some((type) => NO_TOPIC.has(type))) return 'NO_TOPIC';
   if (types.some((type) => INVALID.has(type))) return 'INVALID';
   return 'UNAVAILABLE';
+}
+
+/** A partition has no leader for a moment: it was just made, or its leader is changing. */
+export function isLeaderless(error: unknown): boolean {
+  return typesOf(error).some((type) => LEADERLESS.has(type));
 }
 
 /** Protocol error names along the chain of causes, and inside the aggregates of admin requests. */

@@ -2,7 +2,7 @@
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { Clock } from '../clock.ts';
 import { BusError, type MessageBus, type Reader, type ReadOptions, type TopicSpec } from './bus.ts';
-import { toBusError } from './errors.ts';
+import { isLeaderless, toBusError } from './errors.ts';
 import { retry } from '../retry.ts';
 import { mendTimers } from './kafkajs-timers.ts';
 import { checkRecords, checkTopicName, noTopic } from './limits.ts';
@@ -59,8 +59,12 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     const topics = await admin('listing topics', (client) => client.listTopics());
     return topics.filter((topic) => topic.startsWith(prefix));
   };
+  const heldBy = (topic: string): Promise<Held[]> =>
+    retry(() => askHeld(kafka, address, topic), {
+      ...{ clock, backoff: CREATION_BACKOFF, onFailure: unlessLeaderless },
+    });
   const read = async (topic: string, readOptions: ReadOptions): Promise<Reader> => {
-    const start = startOffsets(topic, await heldBy(kafka, address, topic), readOptions.from);
+    const start = startOffsets(topic, await heldBy(topic), readOptions.from);
     const reader = await startTopicReader({
       ...readOptions,
       kafka,
@@ -123,6 +127,11 @@ function unlessNotYetThere(error: unknown, attempt: number): void {
   if (!isNotYetThere || attempt >= CREATION_TRIES) throw error;
 }
 
+/** Nor are its partitions led at once. */
+function unlessLeaderless(error: unknown, attempt: number): void {
+  if (!isLeaderless(error) || attempt >= CREATION_TRIES) throw error;
+}
+
 interface AdminCalls extends AsyncClosable {
   <T>(what: string, call: (client: Admin) => Promise<T>): Promise<T>;
 }
@@ -152,7 +161,7 @@ function createAdmin(kafka: Kafka, address: string): AdminCalls {
 }
 
 /** What each partition holds, by a client of its own: see createAdmin. */
-async function heldBy(kafka: Kafka, address: string, topic: string): Promise<Held[]> {
+async function askHeld(kafka: Kafka, address: string, topic: string): Promise<Held[]> {
   const admin = createAdmin(kafka, address);
   try {
     const held = await admin(`finding the offsets of topic ${topic}`, (client) =>
