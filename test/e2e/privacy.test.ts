@@ -7,13 +7,9 @@ import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
+import type { WireFrame, WirePresence } from '../support/client-view.ts';
 import { openGraph, openPresence } from '../support/clients.ts';
-import {
-  connect,
-  type EdgeClient,
-  type WireFrame,
-  type WirePresence,
-} from '../support/edge-client.ts';
+import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EmbeddedMesh } from '../support/mesh.ts';
 import { MESHES } from '../support/meshes.ts';

@@ -9,8 +9,9 @@ import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { ATTRIBUTES, METRICS, SPANS, STAGES } from '../../lib/telemetry/names.ts';
+import type { WireFrame } from '../support/client-view.ts';
 import { openGraph } from '../support/clients.ts';
-import { connect, type WireFrame } from '../support/edge-client.ts';
+import { connect } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Mesh } from '../support/mesh.ts';
 import {

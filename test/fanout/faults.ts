@@ -48,7 +48,7 @@ export function breakable<T extends object>(
 
 type Method = (...args: unknown[]) => unknown;
 
-/** A pool's `asking` is no call: what it makes is called. */
+/** A store's `shardOf` asks nobody. A pool's `asking` is no call: what it makes is called. */
 function intercept<T extends object>(target: T, around: (call: () => unknown) => unknown): T {
   const intercepted =
     (method: Method): Method =>
@@ -59,6 +59,7 @@ function intercept<T extends object>(target: T, around: (call: () => unknown) =>
       const value: unknown = Reflect.get(object, name);
       if (typeof value !== 'function') return value;
       const method = (value as Method).bind(object);
+      if (name === 'shardOf') return method;
       if (name !== 'asking') return intercepted(method);
       return (...args: unknown[]) => intercepted(method(...args) as Method);
     },

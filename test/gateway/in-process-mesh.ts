@@ -4,7 +4,7 @@ import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { NotificationServiceClient } from '../../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { ConnectionRegistryServiceClient } from '../../gen/registry/v1/registry_service.ts';
-import { createFanout } from '../../fanout/app.ts';
+import { createFanout, type FanoutOptions, type FanoutPart } from '../../fanout/app.ts';
 import { createGraph } from '../../graph/app.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
 import { presenceThrough } from '../../graph/grpc-presence.ts';
@@ -33,6 +33,8 @@ export interface InProcessMeshOptions {
   readonly clock?: Clock;
   /** Stands between the parts and the presence store. */
   readonly aroundStore?: (store: PresenceStore) => PresenceStore;
+  /** Fanout workers at the start; default 1. */
+  readonly workers?: number;
   /** A second presence process beside the one that is stopped and started, both behind one name. */
   readonly hasSecondPresence?: boolean;
 }
@@ -46,6 +48,8 @@ export interface InProcessMesh extends AsyncDisposable {
   readonly notifications: ClientPool<NotificationServiceClient>;
   /** A gateway that is ready; closed with the mesh. */
   addGateway(overrides?: Partial<GatewayOptions>): Promise<Gateway>;
+  /** Another fanout worker; closed with the mesh. */
+  addWorker(overrides?: Partial<FanoutOptions>): Promise<FanoutPart>;
   befriend(userId: string, friendUserId: string): Promise<void>;
   /** All users are gone from the store, as when Redis has lost its data. */
   loseData(): void;
@@ -75,7 +79,7 @@ export async function startInProcessMesh(
   const bus = disposer.add(createMemoryBus({ clock }));
   const memory = disposer.add(createMemoryPresenceStore({ shardCount: 8, leaseTtlMs, clock }));
   const store = aroundStore(memory);
-  const newPresence = () => createPresence({ clock, logger, store, leaseTtlMs, closeGraceMs });
+  const newPresence = () => createPresence({ clock, logger, store, bus, leaseTtlMs, closeGraceMs });
   /** A part that has stopped does not start again: a new one takes its place. */
   let presencePart: PresencePart | undefined = newPresence();
   let presenceServer: GrpcServer | undefined = await serve(presencePart.services);
@@ -131,18 +135,13 @@ export async function startInProcessMesh(
     clock: systemClock,
   });
   disposer.defer(() => graph[Symbol.dispose]());
-  disposer.add(
-    await createFanout({
-      clock,
-      logger,
-      store,
-      bus,
-      graph,
-      workerId: 'worker',
-      vapid,
-      httpPort: undefined,
-    }),
-  );
+  let workers = 0;
+  const addWorker = async (overrides: Partial<FanoutOptions> = {}): Promise<FanoutPart> => {
+    const workerId = `worker-${++workers}`;
+    const base = { clock, logger, store, bus, graph, workerId, vapid, httpPort: undefined };
+    return disposer.add(await createFanout({ ...base, ...overrides }));
+  };
+  for (let i = 0; i < (options.workers ?? 1); i++) await addWorker();
   return {
     store,
     bus,
@@ -150,6 +149,7 @@ export async function startInProcessMesh(
     registry,
     presence,
     notifications,
+    addWorker,
     async addGateway(overrides = {}) {
       const gateway = disposer.add(
         await createGateway({

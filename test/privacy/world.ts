@@ -8,7 +8,13 @@ import type { Status } from '../../gen/presence/v1/presence.ts';
 import { Activity } from '../../gen/presence/v1/presence_service.ts';
 import { createDisposer } from '../../lib/lifecycle.ts';
 import { addressOf, startInProcessMesh, type InProcessMesh } from '../gateway/in-process-mesh.ts';
-import { countCalls, createOwnedTime, STEP_MS, whileTimePasses } from './owned-time.ts';
+import {
+  countCalls,
+  createOwnedTime,
+  STEP_MS,
+  untilQuiet,
+  whileTimePasses,
+} from '../support/owned-time.ts';
 import {
   askOnce,
   recordHttp,
@@ -154,32 +160,6 @@ async function befriendAll({ graph, befriend }: InProcessMesh, relation: Relatio
     await graph.unary((client) => client.follow, { userId, followedUserId: 'subject' });
   }
 }
-
-interface Quiet {
-  readonly mesh: InProcessMesh;
-  readonly sockets: Iterable<RecordedSocket>;
-  readonly seen: () => number;
-}
-
-/** Rounds without any event that say that nothing is under way: what is, moves on at least one step in a round. */
-const QUIET_ROUNDS = 2;
-
-/**
- * A message on its way is overtaken by none that is sent later on the same connection. So who has waited for an answer
- * on each of them, some times, and seen nothing happen meanwhile, has seen all that came of what was done.
- */
-async function untilQuiet({ mesh, sockets, seen }: Quiet): Promise<void> {
-  for (let quiet = 0, before = seen(); quiet < QUIET_ROUNDS; quiet++) {
-    await Promise.all([...sockets].map((socket) => socket.roundTrip()));
-    await mesh.graph.unary((client) => client.filterVisible, PROBE);
-    await mesh.registry.unary((client) => client.listGateways, {});
-    await new Promise(setImmediate);
-    if (seen() !== before) quiet = -1;
-    before = seen();
-  }
-}
-
-const PROBE = { viewerUserId: 'nobody', userIds: ['nobody'] };
 
 export const choose = (status: string): string => JSON.stringify({ setStatus: { status } });
 

@@ -1,27 +1,8 @@
 /** A plain WebSocket client in JSON, as docs/protocol.md asks of one: it beats, keeps a view, and finds gaps. */
 import { WebSocket } from 'ws';
 import { systemClock as clock } from '../../lib/clock.ts';
+import { createClientView, type WireFrame, type WirePresence } from './client-view.ts';
 import { eventually } from './eventually.ts';
-
-export interface WirePresence {
-  readonly userId: string;
-  readonly status: string;
-  readonly lastActive?: string;
-  readonly version?: string;
-  readonly mode?: string;
-}
-
-/** One server frame in JSON: `n` and one member. */
-export interface WireFrame {
-  readonly n?: string;
-  readonly welcome?: { sessionId: string; userId: string; chosen?: string };
-  readonly snapshot?: { presences?: WirePresence[]; last?: boolean };
-  readonly update?: { presences: WirePresence[] };
-  readonly removed?: { userIds: string[] };
-  readonly ack?: object;
-  readonly error?: { code: string; message: string };
-  readonly goingAway?: { reconnectAfter: string };
-}
 
 export interface EdgeClient extends Disposable {
   readonly userId: string;
@@ -72,38 +53,12 @@ export function open(address: string, userId: string, options: ConnectOptions = 
   const token = encodeURIComponent(options.token ?? `dev:${userId}`);
   const socket = new WebSocket(`ws://${address}/v1/ws?access_token=${token}`);
   const frames: WireFrame[] = [];
-  const view = new Map<string, WirePresence>();
-  let snapshot: Map<string, WirePresence> | undefined;
-  let sinceWelcome = new Map<string, WirePresence>();
-  let last = 0;
-  let gaps = 0;
+  const state = createClientView();
   let closed: { code: number; reason: string } | undefined;
 
-  const apply = (presence: WirePresence): void => {
-    const known = view.get(presence.userId);
-    if (known && BigInt(known.version ?? 0) >= BigInt(presence.version ?? 0)) return;
-    view.set(presence.userId, presence);
-    sinceWelcome.set(presence.userId, presence);
-  };
-  const applySnapshot = (part: NonNullable<WireFrame['snapshot']>): void => {
-    snapshot ??= new Map();
-    for (const presence of part.presences ?? []) snapshot.set(presence.userId, presence);
-    if (!part.last) return;
-    view.clear();
-    for (const [id, presence] of snapshot) view.set(id, presence);
-    for (const presence of sinceWelcome.values())
-      if (snapshot.has(presence.userId)) apply(presence);
-    snapshot = undefined;
-  };
   const onFrame = (frame: WireFrame): void => {
     frames.push(frame);
-    const n = Number(frame.n ?? 0);
-    if (n !== (frame.ack ? last : last + 1)) gaps++;
-    last = n;
-    if (frame.welcome) sinceWelcome = new Map();
-    if (frame.snapshot) applySnapshot(frame.snapshot);
-    frame.update?.presences.forEach(apply);
-    frame.removed?.userIds.forEach((id) => view.delete(id));
+    state.apply(frame);
   };
   socket.on('message', (data) => onFrame(JSON.parse((data as Buffer).toString()) as WireFrame));
   socket.on('error', () => undefined);
@@ -118,9 +73,9 @@ export function open(address: string, userId: string, options: ConnectOptions = 
   return {
     userId,
     frames,
-    view,
+    view: state.view,
     get gaps() {
-      return gaps;
+      return state.gaps;
     },
     get closed() {
       return closed;
@@ -133,11 +88,11 @@ export function open(address: string, userId: string, options: ConnectOptions = 
       socket.terminate();
     },
     freeze: () => beating.cancel(),
-    statusOf: (id) => view.get(id)?.status,
+    statusOf: (id) => state.view.get(id)?.status,
     sees: (id, status, timeoutMs = 10_000) =>
       eventually(
         () => {
-          const seen = view.get(id);
+          const seen = state.view.get(id);
           if (seen?.status === status) return seen;
           throw new Error(`${userId} sees ${id} ${seen?.status ?? 'not at all'}, not ${status}`);
         },

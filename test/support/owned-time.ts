@@ -1,7 +1,8 @@
 /** A mesh whose time, timers and randomness the test owns, so that two runs of one script give the same bytes. */
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import type { InProcessMesh } from '../gateway/in-process-mesh.ts';
+import { createManualClock } from './manual-clock.ts';
 
 export interface OwnedTime {
   readonly clock: Clock;
@@ -18,7 +19,8 @@ export const STEP_MS = 400;
 /** 2001-09-09T01:46:40Z, so that times are told as ever. */
 const START_MS = 1_000_000_000_000;
 
-export function createOwnedTime(): OwnedTime {
+/** @param random the clock's; it stands at a half when absent. */
+export function createOwnedTime(random?: () => number): OwnedTime {
   const clock = createManualClock(START_MS);
   let actor = 0;
   const actors = new Map<string, number>();
@@ -26,6 +28,7 @@ export function createOwnedTime(): OwnedTime {
   return {
     clock: {
       ...clock,
+      ...(random && { random }),
       sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
       uuid: () => {
         const count = (given[actor] = (given[actor] ?? 0) + 1);
@@ -78,3 +81,31 @@ export async function whileTimePasses<T>(time: OwnedTime, task: () => Promise<T>
     passing.cancel();
   }
 }
+
+export interface Quiet {
+  readonly mesh: InProcessMesh;
+  readonly sockets: Iterable<{ roundTrip(): Promise<void> }>;
+  /** Counts all that happens. */
+  readonly seen: () => number;
+}
+
+/** Rounds without any event that say that nothing is under way: what is, moves on at least one step in a round. */
+const QUIET_ROUNDS = 2;
+
+/**
+ * A message on its way is overtaken by none that is sent later on the same connection. So who has waited for an answer
+ * on each of them, some times, and seen nothing happen meanwhile, has seen all that came of what was done.
+ */
+export async function untilQuiet({ mesh, sockets, seen }: Quiet): Promise<void> {
+  for (let quiet = 0, before = seen(); quiet < QUIET_ROUNDS; quiet++) {
+    await Promise.all([...sockets].map((socket) => socket.roundTrip()));
+    await mesh.graph.unary((client) => client.filterVisible, PROBE);
+    // It may fail where the test lets the store fail: an answer that is.
+    await mesh.registry.unary((client) => client.listGateways, {}).catch(() => undefined);
+    await new Promise(setImmediate);
+    if (seen() !== before) quiet = -1;
+    before = seen();
+  }
+}
+
+const PROBE = { viewerUserId: 'nobody', userIds: ['nobody'] };
