@@ -76,7 +76,9 @@ export class Checks {
       return;
     }
     const isPushed = oracle.isPushed(viewer, subject);
-    if ((seen.mode === 'MODE_PUSH') !== isPushed) fail(device, scene, words(subject, seen));
+    // Of who is hidden the version is frozen, and a client takes no other mode of it: docs/decisions/0008.
+    const isModeRight = (seen.mode === 'MODE_PUSH') === isPushed || statusOf(seen) === 'OFFLINE';
+    if (!isModeRight) fail(device, scene, `sees ${words(subject, seen)} in the wrong mode`);
     const allowed = isPushed
       ? new Set([expected, oracle.shows(viewer, subject, nowMs - LATE_MS)])
       : this.#allowedInPull(device, subject, scene);

@@ -234,8 +234,10 @@ export class World implements AsyncDisposable {
     else for (const userId of userIds) device.watching.set(userId, this.#nowMs);
   }
 
+  /** While something is broken its end may not be heard: then it may run to its deadline. */
   async #end(device: Device, how: Ending): Promise<void> {
-    this.#oracle.ended(device.number, how, this.#nowMs);
+    const heard = this.#brokenSinceMs === undefined ? how : 'leftBehind';
+    this.#oracle.ended(device.number, heard, this.#nowMs);
     await eventually(() => device.closeCode !== undefined);
   }
 
