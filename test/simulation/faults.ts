@@ -1,7 +1,8 @@
 /** What can be wrong between the parts and their servers. */
 import { status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { RpcError } from '../../lib/errors.ts';
-import type { ClientPool } from '../../lib/grpc/client.ts';
+import type { ClientPool, Peer } from '../../lib/grpc/client.ts';
+import type { BaseClient } from '../../lib/grpc/peer.ts';
 import { BusError, type BusRecord, type MessageBus } from '../../lib/kafka/bus.ts';
 import { RedisError } from '../../lib/redis/errors.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
@@ -119,26 +120,25 @@ export function createFaultyBus(
   };
 }
 
-export interface Cuttable<C> {
+export interface Cuttable<C extends BaseClient> {
   readonly pool: ClientPool<C>;
   setCut(isCut: boolean): void;
 }
 
 /** One gateway's way to a service. Cut, its streams break and its calls fail. */
-export function cuttable<C extends object>(pool: ClientPool<C>): Cuttable<C> {
+export function cuttable<C extends BaseClient>(pool: ClientPool<C>): Cuttable<C> {
   const streams = new Set<Cancellable>();
   let isCut = false;
   const cut = (): RpcError => new RpcError(status.UNAVAILABLE, 'the test has cut the connection');
+  const note = (stream: Cancellable): void => {
+    streams.add(stream);
+    if (isCut) stream.cancel();
+  };
+  const clients = pool.clients.map((peer) => withClient(peer, noting(peer.client, note)));
   return {
     pool: {
       ...pool,
-      clients: pool.clients.map(({ address, client }) => ({
-        address,
-        client: noting(client, (stream) => {
-          streams.add(stream);
-          if (isCut) stream.cancel();
-        }),
-      })),
+      clients,
       unary: (...args) => (isCut ? Promise.reject(cut()) : pool.unary(...args)),
       asking: (method) => {
         const ask = pool.asking(method);
@@ -156,6 +156,17 @@ export function cuttable<C extends object>(pool: ClientPool<C>): Cuttable<C> {
       streams.clear();
     },
   };
+}
+
+/** The same process, called by another client. */
+function withClient<C extends BaseClient>(peer: Peer<C>, client: C): Peer<C> {
+  return new Proxy(peer, {
+    get(target, name) {
+      if (name === 'client') return client;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 type Cancellable = Pick<ClientDuplexStream<unknown, unknown>, 'cancel'>;
