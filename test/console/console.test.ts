@@ -215,7 +215,7 @@ describe('an operator', () => {
     // Worker, shards, users, waiting, held; ann, bob and root are there.
     await eventually(async () => {
       const cells = await shards.getByRole('cell').allTextContents();
-      expect(cells).toEqual(['worker', '8: 0-7', '3', '0', 'none']);
+      expect(cells).toEqual(['worker-1', '8: 0-7', '3', '0', 'none']);
     });
     await page.getByLabel('Why is a user shown').fill('no user id');
     await page.keyboard.press('Enter');

@@ -65,7 +65,7 @@ test('every shard is listed, with its owner, its users and what waits', async ()
     const { status, body } = await ask(dev, 'shards', 'dev:root');
     const { shards } = body as { shards: { shard?: number; outboxLength?: string }[] };
     expect([status, shards.map((one) => one.shard ?? 0)]).toEqual([200, [0, 1, 2, 3, 4, 5, 6, 7]]);
-    expect(shards[shard]).toMatchObject({ ownerWorkerId: 'worker', users: 1 });
+    expect(shards[shard]).toMatchObject({ ownerWorkerId: 'worker-1', users: 1 });
     expect(shards.every(({ outboxLength }) => outboxLength === undefined)).toBe(true);
   });
 });
