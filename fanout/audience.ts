@@ -2,13 +2,13 @@
 import type { Delivery } from '../gen/fanout/v1/messages.ts';
 import type {
   AudienceGroup,
-  Frozen,
   GetAudienceRequest,
   GetAudienceResponse,
   HiddenViewer,
 } from '../gen/graph/v1/graph_service.ts';
 import { Mode, Status, type Presence } from '../gen/presence/v1/presence.ts';
-import type { Horizon, OutboxEntry } from '../store/presence-store.ts';
+import { asLeft, type Kept } from '../lib/hidden.ts';
+import type { OutboxEntry } from '../store/presence-store.ts';
 import type { VisibleStatus } from '../store/status.ts';
 
 /** What a viewer is told. */
@@ -75,9 +75,9 @@ function openGroup(entry: OutboxEntry, { mode, userIds }: AudienceGroup): Viewer
  * on record: its own version makes the viewer's client take it, and then becomes the record.
  */
 function hiddenGroup(entry: OutboxEntry, { userId, frozen, mode }: HiddenViewer): ViewerGroup {
-  const { settled, horizon } = entry;
+  const { settled } = entry;
   const shown = frozen
-    ? asLeft(frozen, horizon)
+    ? asLeft(frozen, keptOf(entry))
     : { lastActive: toTime(settled.lastActiveMs), version: BigInt(settled.version) };
   return update(entry, [userId], {
     userId: settled.userId,
@@ -87,14 +87,11 @@ function hiddenGroup(entry: OutboxEntry, { userId, frozen, mode }: HiddenViewer)
   });
 }
 
-/** As gateways show it: what the shard keeps of one who has been OFFLINE since then, whatever the subject did. */
-function asLeft(
-  frozen: Frozen,
-  { floor, forgottenBelow }: Horizon = { floor: 0, forgottenBelow: 0 },
-): Frozen {
+/** Announcements alone have a horizon; without one, what was shown stands. */
+function keptOf({ horizon }: OutboxEntry): Kept {
   return {
-    version: frozen.version > floor ? frozen.version : BigInt(floor),
-    lastActive: frozen.version < forgottenBelow ? undefined : frozen.lastActive,
+    floor: BigInt(horizon?.floor ?? 0),
+    forgottenBelow: BigInt(horizon?.forgottenBelow ?? 0),
   };
 }
 
