@@ -1,7 +1,8 @@
 /**
  * Brings notifications to push services, outside the way of changes to sockets. A notification was claimed before it
- * came here: when this process is killed it is lost, and never sent by another one too. What a push service surely did
- * not take goes back to wait for the next time. A push service that hangs delays no other one.
+ * came here: when this process is killed during a try it is lost, and not sent by another one too. Until the next try
+ * it is back where those that wait are, and so is what a push service surely did not take. A push service that hangs
+ * delays no other one.
  */
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';

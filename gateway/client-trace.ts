@@ -1,6 +1,7 @@
 /**
  * What a client does becomes part of a trace: of the one it brought with its connection, if it is an operator's, else
- * each act of one of its own, that links to the one in which the session opened; and that to the one it brought. None of it is sent to clients.
+ * each act of one of its own, that links to the one in which the session opened; and that to the one it brought. None
+ * of it is sent to clients.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { CallSettings } from '../lib/grpc/client.ts';

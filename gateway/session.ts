@@ -253,9 +253,7 @@ export class Session implements LeaseOwner {
     this.#later.cancel();
     this.#steps.stop();
     this.#context.heartbeats.untrack(this.lease);
-    if (reason !== undefined) {
-      this.#depart(reason);
-    }
+    if (reason !== undefined) this.#depart(reason);
     this.#options.onClosed(this);
     if (code) this.outlet.close(code);
   }
@@ -292,7 +290,7 @@ export class Session implements LeaseOwner {
     let beatAtMs = 0;
     let askedAtMs = 0;
     const reply = upstreams.register(() => {
-      if (this.#isClosed()) throw new Error('the session is over');
+      this.#requireOpen();
       const nowMs = Math.trunc(clock.monotonic());
       askedAtMs = nowMs;
       beatAtMs = this.#lastSignOfLife(nowMs);
@@ -354,7 +352,10 @@ export class Session implements LeaseOwner {
   async #snapshot(): Promise<void> {
     if (!this.#enter('snapshotting')) return;
     const { upstreams } = this.#context;
-    const { presences, holdMs } = await upstreams.view(this.userId, this.#graphRevision);
+    const { presences, holdMs } = await upstreams.view(() => {
+      this.#requireOpen();
+      return { viewerUserId: this.userId, minRevision: this.#graphRevision };
+    });
     if (this.#isClosed()) return;
     if (holdMs > 0) this.snapshotAfter(holdMs);
     const welcome = this.#welcome;
@@ -377,6 +378,11 @@ export class Session implements LeaseOwner {
 
   #isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** What waited for its turn need not be done for somebody who has left. */
+  #requireOpen(): void {
+    if (this.#isClosed()) throw new Error('the session is over');
   }
 
   /** Not registered, and not to be until a heartbeat comes. */

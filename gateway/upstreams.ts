@@ -26,7 +26,7 @@ import type { CallSettings, ClientPool } from '../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
 import { createLimiter } from '../lib/limiter.ts';
 import type { SessionKey } from './session-key.ts';
-import { readView, type Sightings, type View } from './snapshot.ts';
+import { readView, type Sightings, type View, type ViewRequest } from './snapshot.ts';
 import type { Sighting } from './views.ts';
 
 export interface UpstreamClients {
@@ -50,8 +50,8 @@ export interface Upstreams {
     epoch: number,
     received: Received,
   ): Promise<void>;
-  /** Everyone a user sees, as they may see them; contacts read no earlier than the revision. */
-  view(viewerUserId: string, minRevision: bigint): Promise<View>;
+  /** Everyone a user sees, as they may see them. Who is asked about is said when its turn comes: they may have left. */
+  view(request: () => ViewRequest): Promise<View>;
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
   lookUp(userIds: readonly string[]): Promise<Sightings>;
@@ -122,8 +122,7 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       const request = { userId, change };
       await received.tell((call) => setStatus(request, { ...call, ...IDEMPOTENT }));
     },
-    view: (viewerUserId, minRevision) =>
-      viewing(() => readView({ contacts, lookUp }, viewerUserId, minRevision)),
+    view: (request) => viewing(async () => readView({ contacts, lookUp }, request())),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
       const ask = () => graph.unary((client) => client.filterVisible, request, IDEMPOTENT);

@@ -7,7 +7,6 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import type { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import type { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
 import { Status } from '../../gen/presence/v1/presence.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
 import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
 import { openGraph, openPresence } from '../support/clients.ts';
@@ -173,13 +172,11 @@ test('what was asked of a process that hung is not done when it goes on', async 
   await expect(lateCall).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
   await choose(well, Status.STATUS_ONLINE, PATIENCE_MS);
   hung!.resume();
-  // It answers in order: after this nothing waits any more.
-  await alone.unary(
-    (to) => to.getPresence,
-    { userIds: [user('alice')] },
+  // Questions of a stream are read in order, and changes are taken again only when all that waited has been read.
+  await ask(
+    { userId: user('bob'), change: { $case: 'chosen', value: Status.STATUS_AWAY } },
     { timeoutMs: PATIENCE_MS },
   );
-  await clock.sleep(1000);
   const { presences } = await well.unary((to) => to.getPresence, { userIds: [user('alice')] });
   expect(presences.map(({ status }) => status)).toEqual([Status.STATUS_ONLINE]);
   expect(alice.closed).toBeUndefined();
