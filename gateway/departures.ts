@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import type { Received } from './client-trace.ts';
+import type { Registration } from './registration.ts';
 import type { SessionKey } from './session-key.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -18,10 +19,8 @@ export interface DeparturesOptions {
 export interface Departure {
   readonly session: SessionKey;
   readonly reason: CloseReason;
-  /** Settles with the registration under way, which would open the session again if it came second. */
-  readonly registering: Promise<unknown>;
-  /** Then: whether one that nobody answered may be done yet. */
-  readonly mayBeRegisteredLate: () => boolean;
+  /** One under way would open the session again if it came second. */
+  readonly registration: Pick<Registration, 'settled' | 'mayComeLate'>;
   readonly received: Received;
 }
 
@@ -54,9 +53,9 @@ export function createDepartures(options: DeparturesOptions): Departures {
     await retry(close, { clock, backoff: BACKOFF, signal, onFailure });
   };
   const depart = async (departure: Departure): Promise<void> => {
-    await departure.registering;
+    await departure.registration.settled;
     await closeSurely(departure);
-    if (!departure.mayBeRegisteredLate()) return;
+    if (!departure.registration.mayComeLate()) return;
     for (const ms of AGAIN_AFTER_MS) {
       await clock.sleep(ms, signal);
       await closeSurely(departure);

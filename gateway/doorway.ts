@@ -8,7 +8,8 @@ import { refusal, RETRY_AFTER } from './http-answers.ts';
 import type { Hub } from './hub.ts';
 import { Outlet } from './outlet.ts';
 import type { RequestRate } from './request-rate.ts';
-import { Session, type SessionContext } from './session.ts';
+import type { SessionContext } from './session-options.ts';
+import { Session } from './session.ts';
 import type { Sink } from './sink.ts';
 import type { HttpAnswer, HttpRequest } from './socket-server.ts';
 import type { Watches } from './watches.ts';
@@ -72,13 +73,13 @@ export function createDoorway(options: DoorwayOptions): Doorway {
       return { ...identity, device, traceparent, linked };
     },
     enter(visitor, sink, { beatsItself }) {
-      const session = new Session(context, {
+      const session: Session = new Session(context, {
         ...visitor,
         beatsItself,
         outlet: new Outlet(sink, context.clock, context.events.conflated),
-        onClosed: (closed) => {
-          hub.remove(closed);
-          watches.drop(closed);
+        onClosed: () => {
+          hub.remove(session);
+          watches.drop(session);
         },
       });
       if (hub.add(session)) session.start();

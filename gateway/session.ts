@@ -9,59 +9,21 @@ import { status as rpcStatus } from '@grpc/grpc-js';
 import { ErrorCode } from '../gen/edge/v1/frames.ts';
 import type { Status } from '../gen/presence/v1/presence.ts';
 import { BeatResult, type Activity } from '../gen/presence/v1/presence_service.ts';
-import {
-  CloseReason,
-  type RegisterSessionRequest,
-  type RegisterSessionResponse,
-} from '../gen/registry/v1/registry_service.ts';
-import type { Clock } from '../lib/clock.ts';
+import { CloseReason, type RegisterSessionResponse } from '../gen/registry/v1/registry_service.ts';
 import { durationMs, toDuration } from '../lib/durations.ts';
 import { messageOf, RpcError } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
 import { ClientTrace } from './client-trace.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
-import type { Departures } from './departures.ts';
-import type { GatewayEvents } from './events.ts';
-import type { Excuse } from './excuses.ts';
-import type { Heartbeats } from './heartbeats.ts';
 import { Lease, type LeaseOwner } from './lease.ts';
 import type { Outlet } from './outlet.ts';
 import { Postponed } from './postponed.ts';
+import { Registration, type Registered } from './registration.ts';
 import type { ServerMessage } from './server-frames.ts';
+import type { SessionContext, SessionOptions } from './session-options.ts';
 import { StatusChanges } from './status-changes.ts';
 import { Need, StepKeeper } from './step-keeper.ts';
 import type { SubjectChange } from './subject-change.ts';
-import type { Upstreams } from './upstreams.ts';
 import type { Watch } from './watch-list.ts';
-
-/** What all sessions of a gateway share. */
-export interface SessionContext {
-  readonly gatewayId: string;
-  /** Told to clients. */
-  readonly heartbeatIntervalMs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly upstreams: Upstreams;
-  readonly heartbeats: Heartbeats;
-  readonly departures: Departures;
-  readonly events: GatewayEvents;
-  readonly excuse: Excuse;
-}
-
-export interface SessionOptions {
-  readonly userId: string;
-  /** When the token ends, ms since the epoch. */
-  readonly expiresAtMs: number;
-  readonly device: string;
-  /** What the client brought, valid, '' for none: a parent of what it does, or no more than linked to. */
-  readonly traceparent: string;
-  readonly linked: string;
-  /** True for a connection that sends no heartbeats: the gateway beats for it. */
-  readonly beatsItself: boolean;
-  readonly outlet: Outlet;
-  /** Called once, when the session is over. */
-  readonly onClosed: (session: Session) => void;
-}
 
 export type SessionState =
   /** The client has no view yet. Deliveries wait. */
@@ -84,9 +46,7 @@ const MIN_RESYNC_MS = 1000;
 /** A client that has not read what was sent for this long is told to go. */
 const MAX_SLOW_MS = 30_000;
 /** A client that could not be registered for this long is sent to look for another gateway. */
-const MAX_UNREGISTERED_MS = 30_000;
-/** For how long a registration that nobody answered may still be done. */
-const MAX_LATE_MS = 15_000;
+const MAX_MISSING_MS = 30_000;
 
 export class Session implements LeaseOwner {
   readonly id: string;
@@ -99,16 +59,11 @@ export class Session implements LeaseOwner {
   readonly #options: SessionOptions;
   readonly #trace: ClientTrace;
   readonly #changes: StatusChanges;
+  readonly #registration: Registration;
   readonly #steps: StepKeeper;
   /** Another snapshot, after a hold. */
   readonly #later: Postponed;
   #state: SessionState = 'opening';
-  /** Since when the store may not know the session, though it should. */
-  #unregisteredSinceMs: number | undefined;
-  /** Settles when no registration is under way. */
-  #registering: Promise<unknown> = Promise.resolve();
-  /** When it was given up last that somebody answers a registration. It may be done all the same. */
-  #unansweredAtMs = -Infinity;
   #graphRevision = 0n;
   /** To be sent with the next snapshot. */
   #welcome: ServerMessage | undefined;
@@ -143,9 +98,15 @@ export class Session implements LeaseOwner {
       ...context,
       lease: this.lease,
       trace: this.#trace,
-      whenRegistered: () => this.#registering,
+      whenRegistered: () => this.#registration.settled,
       onSessionMissing: () => this.#require(Need.registration),
       onRefused: (error) => this.#refuseChoice(error),
+    });
+    this.#registration = new Registration({
+      ...context,
+      lease: this.lease,
+      device: options.device,
+      changes: this.#changes,
     });
   }
 
@@ -197,10 +158,10 @@ export class Session implements LeaseOwner {
   /** Looks whether there is a reason to close; called every second or so. */
   check(): void {
     const { clock } = this.#context;
-    const unregisteredMs = clock.monotonic() - (this.#unregisteredSinceMs ?? Infinity);
+    const missingMs = clock.monotonic() - (this.#registration.missingSinceMs ?? Infinity);
     if (clock.now() >= this.#options.expiresAtMs) this.close(CLOSE.tokenExpired);
     else if (this.outlet.slowForMs() > MAX_SLOW_MS) this.close(CLOSE.slow);
-    else if (unregisteredMs > MAX_UNREGISTERED_MS) this.abandon(CLOSE.leaseLost);
+    else if (missingMs > MAX_MISSING_MS) this.abandon(CLOSE.leaseLost);
   }
 
   /** Asks the client to reconnect elsewhere. From now on its lease is not shortened when the connection closes. */
@@ -254,17 +215,15 @@ export class Session implements LeaseOwner {
     this.#steps.stop();
     this.#context.heartbeats.untrack(this.lease);
     if (reason !== undefined) this.#depart(reason);
-    this.#options.onClosed(this);
+    this.#options.onClosed();
     if (code) this.outlet.close(code);
   }
 
   #depart(reason: CloseReason): void {
-    const { departures, clock } = this.#context;
-    departures.add({
+    this.#context.departures.add({
       session: this.lease,
       reason,
-      registering: this.#registering,
-      mayBeRegisteredLate: () => clock.monotonic() - this.#unansweredAtMs < MAX_LATE_MS,
+      registration: this.#registration,
       received: this.#trace.receive('close'),
     });
   }
@@ -273,36 +232,25 @@ export class Session implements LeaseOwner {
     if (this.#isClosed()) return;
     if (need === Need.registration) {
       this.#context.heartbeats.untrack(this.lease);
-      this.#unregisteredSinceMs ??= this.#context.clock.monotonic();
+      this.#registration.miss();
     }
     this.#steps.require(need);
   }
 
   async #register(): Promise<void> {
     if (this.#isSilent()) {
-      this.#unregisteredSinceMs = undefined;
+      this.#registration.waive();
       this.#enter('lapsed');
       return;
     }
     this.#enter(this.#hasView ? 'reopening' : 'opening');
-    const { upstreams, clock } = this.#context;
-    const received = this.#trace.receive('open', this.#unregisteredSinceMs);
-    let beatAtMs = 0;
-    let askedAtMs = 0;
-    const reply = upstreams.register(() => {
+    const received = this.#trace.receive('open', this.#registration.missingSinceMs);
+    const signOfLifeAtMs = (nowMs: number): number => {
       this.#requireOpen();
-      const nowMs = Math.trunc(clock.monotonic());
-      askedAtMs = nowMs;
-      beatAtMs = this.#lastSignOfLife(nowMs);
-      return this.#registration(beatAtMs, nowMs);
-    }, received);
-    this.#registering = reply.catch((error: unknown) => {
-      if (isUnanswered(error)) this.#unansweredAtMs = clock.monotonic();
-    });
+      return this.#lastSignOfLife(nowMs);
+    };
     try {
-      const registered = await reply;
-      this.#changes.registered(registered.chosen, askedAtMs);
-      this.#registered(registered, beatAtMs);
+      this.#registered(await this.#registration.ask(signOfLifeAtMs, received));
     } catch (error) {
       if (!isTooMany(error)) throw error;
       this.abandon(CLOSE.tooManyConnections);
@@ -315,25 +263,11 @@ export class Session implements LeaseOwner {
     return this.lease.beatAtMs;
   }
 
-  #registration(beatAtMs: number, nowMs: number): RegisterSessionRequest {
-    return {
-      userId: this.userId,
-      sessionId: this.id,
-      gatewayId: this.#context.gatewayId,
-      device: this.#options.device,
-      activity: this.lease.activity,
-      epoch: this.lease.epoch,
-      beatAgeMs: nowMs - beatAtMs,
-      choice: this.#changes.choice(nowMs),
-    };
-  }
-
-  #registered(reply: RegisterSessionResponse, beatAtMs: number): void {
+  #registered({ reply, beatAtMs }: Registered): void {
     // From here on deliveries wait: they may be newer than the snapshot that is about to be read.
     if (!this.#enter('snapshotting')) return;
     const leaseTtlMs = durationMs(reply.leaseTtl);
     const holdMs = durationMs(reply.holdRemaining);
-    this.#unregisteredSinceMs = undefined;
     this.#graphRevision = reply.graphRevision;
     this.#welcome = this.#welcomeOf(reply);
     this.lease.registered(reply.shard, beatAtMs, Math.trunc(this.#context.clock.monotonic()));
@@ -387,7 +321,7 @@ export class Session implements LeaseOwner {
 
   /** Not registered, and not to be until a heartbeat comes. */
   #isDormant(): boolean {
-    return this.#unregisteredSinceMs === undefined && !this.lease.isTracked;
+    return this.#registration.missingSinceMs === undefined && !this.lease.isTracked;
   }
 
   #isSilent(): boolean {
@@ -395,11 +329,6 @@ export class Session implements LeaseOwner {
     const { clock, heartbeats } = this.#context;
     return clock.monotonic() - this.lease.beatAtMs > heartbeats.leaseTtlMs;
   }
-}
-
-function isUnanswered(error: unknown): boolean {
-  if (!(error instanceof RpcError)) return false;
-  return error.code === rpcStatus.DEADLINE_EXCEEDED || error.code === rpcStatus.UNAVAILABLE;
 }
 
 function isTooMany(error: unknown): boolean {
