@@ -89,14 +89,14 @@ export function open(address: string, userId: string, options: ConnectOptions = 
     },
     freeze: () => beating.cancel(),
     statusOf: (id) => state.view.get(id)?.status,
-    sees: (id, status, timeoutMs = 10_000) =>
+    sees: (id, status, timeoutMs) =>
       eventually(
         () => {
           const seen = state.view.get(id);
           if (seen?.status === status) return seen;
           throw new Error(`${userId} sees ${id} ${seen?.status ?? 'not at all'}, not ${status}`);
         },
-        { timeoutMs },
+        timeoutMs === undefined ? {} : { timeoutMs },
       ),
     whenClosed: () => eventually(() => closed?.code ?? Promise.reject(new Error('still open'))),
     [Symbol.dispose]: () => {

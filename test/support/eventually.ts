@@ -1,7 +1,7 @@
 import { systemClock } from '../../lib/clock.ts';
 
 export interface EventuallyOptions {
-  /** Default 10,000. */
+  /** Default 30,000: some machines are slow, and only a test that fails waits for so long. */
   readonly timeoutMs?: number;
   /** Default 10. */
   readonly intervalMs?: number;
@@ -13,7 +13,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   attempt: () => Promise<T> | T,
-  { timeoutMs = 10_000, intervalMs = 10 }: EventuallyOptions = {},
+  { timeoutMs = 30_000, intervalMs = 10 }: EventuallyOptions = {},
 ): Promise<T> {
   const giveUpAt = systemClock.monotonic() + timeoutMs;
   for (;;) {

@@ -2,7 +2,7 @@
 import { TestEnvironment } from 'jest-environment-node';
 
 const CHECKED = ['TCPSocketWrap', 'TCPServerWrap', 'ProcessWrap'];
-const GRACE_MS = 3_000;
+const GRACE_MS = 15_000;
 const POLL_MS = 20;
 
 export default class LeakCheckingEnvironment extends TestEnvironment {
