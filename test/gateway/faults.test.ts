@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
+import type { EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { addressOf, join, startInProcessMesh, type InProcessMesh } from './in-process-mesh.ts';
 
@@ -36,7 +37,7 @@ describe('a client that misbehaves', () => {
   });
 
   test('is told of the limit once, and closed with 4003 when it goes on', async () => {
-    const gateway = await mesh.addGateway({ limits: { rate: { perSecond: 1, burst: 5 } } });
+    const gateway = await mesh.addGateway({ limits: { rate: { perSecond: 0.001, burst: 5 } } });
     using client = await join(gateway, 'alice', { heartbeatMs: 3_600_000 });
     for (let i = 0; i < 12; i++) client.send({ heartbeat: {} });
     expect(await client.whenClosed()).toBe(4003);
@@ -73,7 +74,7 @@ test('a gateway that stops tells its clients, shortens no lease, and leaves noth
   await stopped;
   expect(await mesh.bus.listTopics(topic)).toEqual([]);
   const { gateways } = await mesh.registry.unary((c) => c.listGateways, {});
-  expect(gateways.map(({ gatewayId }) => gatewayId)).toEqual([other.gatewayId]);
+  expect(gateways.map(({ gatewayId }) => gatewayId)).not.toContain(gateway.gatewayId);
 });
 
 test('after a loss of data every session is registered again, and every view read again', async () => {
@@ -86,11 +87,13 @@ test('after a loss of data every session is registered again, and every view rea
   for (let shard = 0; shard < mesh.store.shardCount; shard++) {
     await mesh.store.fence(shard, { truncate: false });
   }
-  await eventually(() => alice.frames.filter(({ welcome }) => welcome).length === 2);
+  const welcomes = ({ frames }: EdgeClient) => frames.filter(({ welcome }) => welcome);
+  for (const client of [alice, bob]) {
+    await eventually(() => expect(welcomes(client)).toHaveLength(2));
+  }
   // One snapshot with the registration, under hold, and one after it.
   const snapshots = (): number => alice.frames.filter(({ snapshot }) => snapshot?.last).length;
   await eventually(() => snapshots() >= 3);
-  expect(bob.frames.filter(({ welcome }) => welcome)).toHaveLength(2);
   bob.send({ setStatus: { status: 'STATUS_BUSY' } });
   const seen = await alice.sees('bob', 'STATUS_BUSY');
   expect(BigInt(seen.version ?? 0)).toBeGreaterThan(before);
@@ -101,6 +104,7 @@ test('after a loss of data one who is invisible stays so, though the device that
   await mesh.befriend('alice', 'bob');
   using alice = await join(gateway, 'alice');
   const phone = await join(gateway, 'bob');
+  await alice.sees('bob', 'STATUS_ONLINE');
   phone.send({ setStatus: { status: 'STATUS_INVISIBLE' } });
   await alice.sees('bob', 'STATUS_OFFLINE');
   using laptop = await join(gateway, 'bob');
@@ -124,8 +128,9 @@ test('a topic that vanishes is made anew, and views are read again', async () =>
   await mesh.befriend('alice', 'bob');
   const gateway = await mesh.addGateway();
   using alice = await join(gateway, 'alice');
+  const seen = alice.frames.length;
   await mesh.bus.deleteTopics([`presence-updates.${gateway.gatewayId}`]);
-  await eventually(() => alice.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  await eventually(() => alice.frames.slice(seen).some(({ snapshot }) => snapshot?.last));
   using bob = await join(gateway, 'bob');
   await alice.sees('bob', 'STATUS_ONLINE');
   expect(bob.closed).toBeUndefined();
@@ -144,18 +149,17 @@ test('a record that is no record is passed over', async () => {
 });
 
 test('a short absence of presence is bridged; who comes meanwhile waits for it', async () => {
-  await mesh[Symbol.asyncDispose]();
-  mesh = await startInProcessMesh({ leaseTtlMs: 10_000 });
   await mesh.befriend('alice', 'bob');
   const gateway = await mesh.addGateway();
   using alice = await join(gateway, 'alice');
   await mesh.stopPresence();
-  await eventually(() => gateway.problems().some((problem) => problem.startsWith('presence:')));
   const joining = join(gateway, 'bob');
   alice.send({ setStatus: { status: 'STATUS_BUSY' } });
   await eventually(() =>
     alice.frames.some(({ error }) => error?.code === 'ERROR_CODE_UNAVAILABLE'),
   );
+  await eventually(() => gateway.problems().some((problem) => problem.startsWith('presence:')));
+  await eventually(() => gateway.connections() === 2);
   await mesh.startPresence();
   using bob = await joining;
   await alice.sees('bob', 'STATUS_ONLINE');
@@ -197,15 +201,22 @@ test('clients are told what they can do and nothing of the inside; the log has t
 });
 
 test('a gateway whose lease ended for a moment keeps its connections, and reads every view again', async () => {
-  await mesh[Symbol.asyncDispose]();
-  mesh = await startInProcessMesh({ leaseTtlMs: 20_000 });
-  const gateway = await mesh.addGateway();
+  let isRefused = false;
+  const registry: typeof mesh.registry = {
+    ...mesh.registry,
+    unary(method, request, settings) {
+      const isRenewal = typeof request === 'object' && request && 'release' in request;
+      if (isRefused && isRenewal) return Promise.reject(new Error('not now'));
+      return mesh.registry.unary(method, request, settings);
+    },
+  };
+  const gateway = await mesh.addGateway({ registry });
   using alice = await join(gateway, 'alice');
-  await mesh.stopPresence();
+  const seen = alice.frames.length;
+  isRefused = true;
   await eventually(() => gateway.problems().some((problem) => problem.includes('lease: ended')));
-  await mesh.startPresence();
-  await eventually(() => gateway.problems().length === 0);
-  await eventually(() => alice.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  isRefused = false;
+  await eventually(() => alice.frames.slice(seen).some(({ snapshot }) => snapshot?.last));
   expect(alice.closed).toBeUndefined();
 });
 
@@ -226,8 +237,6 @@ test('a gateway whose lease has ended for long closes its connections, and serve
 });
 
 test('a client that does not read is kept the newest of each subject only', async () => {
-  await mesh[Symbol.asyncDispose]();
-  mesh = await startInProcessMesh({ leaseTtlMs: 60_000 });
   await mesh.befriend('alice', 'bob');
   const gateway = await mesh.addGateway();
   const socket = new WebSocket(`ws://${addressOf(gateway)}/v1/ws?access_token=dev:alice`);

@@ -215,7 +215,7 @@ test('without an answer the lease ends here too, and the stream is opened again'
     await eventually(() => presence.batches.length > 0 || i < 5);
   }
   expect(news).toEqual(['alice lapsed']);
-  await eventually(() => presence.calls.length === 2 || (clock.advance(100), false));
+  await eventually(() => presence.calls.length > 1 || (clock.advance(100), false));
 });
 
 test('a raised floor is a loss of data: told to the sessions of the shard and to everyone', async () => {
@@ -238,7 +238,7 @@ test('when one process dies the other one is beaten through', async () => {
   start([presence, other]);
   await eventually(() => presence.calls.length === 2 && other.calls.length === 1);
   await presence.server[Symbol.asyncDispose]();
-  const lease = track('alice', { leaseTtlMs: 3000 });
+  const lease = track('alice');
   await eventually(() => {
     clock.advance(200);
     lease.beatAtMs = clock.monotonic();

