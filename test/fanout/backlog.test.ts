@@ -2,24 +2,28 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { status } from '@grpc/grpc-js';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { RpcError } from '../../lib/errors.ts';
 import { createClientPool } from '../../lib/grpc/client.ts';
 import { BusError } from '../../lib/kafka/bus.ts';
 import { eventually } from '../support/eventually.ts';
+import { createSteadyClock, type SteadyClock } from '../support/steady-clock.ts';
 import { breakable } from './faults.ts';
 import { createRig, type Rig, type TestGateway } from './rig.ts';
 
+let clock: SteadyClock;
 let rig: Rig;
 let gateway: TestGateway;
 beforeEach(async () => {
-  rig = await createRig();
+  clock = createSteadyClock();
+  rig = await createRig({ clock });
   gateway = await rig.gateway('gw-1');
   await rig.befriend('alice', 'bob');
   await rig.open('bob', 'gw-1');
 });
 afterEach(async () => {
   await rig[Symbol.asyncDispose]();
+  clock[Symbol.dispose]();
 });
 
 const kafkaIsAway = (): Error => new BusError('UNAVAILABLE', 'Kafka is away');
@@ -30,7 +34,7 @@ const aliceShard = async () => {
 
 test('a backlog that is stuck is thrown away and fenced, and what comes after the hold arrives', async () => {
   const { broken, setDown } = breakable(rig.bus, kafkaIsAway);
-  await rig.worker({ bus: broken, limits: { maxStuckMs: 100 } });
+  await rig.worker({ bus: broken, limits: { maxStuckMs: 1_000 } });
   setDown(true);
   await rig.open('alice', 'gw-1');
   await eventually(async () => {
@@ -40,7 +44,7 @@ test('a backlog that is stuck is thrown away and fenced, and what comes after th
   await eventually(async () => (await rig.store.inspect('alice')).holdMs === 0);
   await rig.choose('alice', 'BUSY');
   await eventually(() => gateway.seen('bob', 'alice')?.status === Status.STATUS_BUSY);
-  expect((await aliceShard()).outboxLength).toBe(0);
+  await eventually(async () => (await aliceShard()).outboxLength === 0);
 });
 
 test('a backlog that is too long is thrown away and fenced', async () => {
@@ -56,7 +60,8 @@ test('a backlog that is too long is thrown away and fenced', async () => {
 
 test('while graph is away changes wait, and only the last of a subject goes to gateways', async () => {
   using pool = createClientPool({
-    ...{ service: GraphServiceClient, name: 'graph', addresses: [rig.graphAddress], clock },
+    ...{ service: GraphServiceClient, name: 'graph', addresses: [rig.graphAddress] },
+    clock: systemClock,
   });
   const graph = breakable(pool, () => new RpcError(status.UNAVAILABLE, 'graph is away'));
   graph.setDown(true);
@@ -75,13 +80,18 @@ test('while graph is away changes wait, and only the last of a subject goes to g
 
 test('an audience that graph refuses blocks nobody else', async () => {
   using pool = createClientPool({
-    ...{ service: GraphServiceClient, name: 'graph', addresses: [rig.graphAddress], clock },
+    ...{ service: GraphServiceClient, name: 'graph', addresses: [rig.graphAddress] },
+    clock: systemClock,
   });
   await rig.befriend('carol', 'bob');
-  const worker = await rig.worker({ graph: { ...pool, asking: refusing(pool, 'alice') } });
+  const { asking, refusals } = refusing(pool, 'alice');
+  const worker = await rig.worker({ graph: { ...pool, asking } });
+  await eventually(() => worker.readiness.isReady());
   await rig.open('alice', 'gw-1');
   await rig.open('carol', 'gw-1');
   await eventually(() => gateway.seen('bob', 'carol')?.status === Status.STATUS_ONLINE);
+  const before = refusals();
+  await eventually(() => refusals() > before);
   expect(worker.readiness.problems()).toEqual([]);
   expect(gateway.seen('bob', 'alice')).toBeUndefined();
 });
@@ -89,12 +99,19 @@ test('an audience that graph refuses blocks nobody else', async () => {
 type Pool = ReturnType<typeof createClientPool<GraphServiceClient>>;
 
 /** Refuses whatever is asked about one user. */
-function refusing(pool: Pool, userId: string): Pool['asking'] {
-  return (method) => {
+function refusing(
+  pool: Pool,
+  userId: string,
+): { readonly asking: Pool['asking']; refusals(): number } {
+  let refusals = 0;
+  const refuse = (): Promise<never> => {
+    refusals++;
+    return Promise.reject(new RpcError(status.INVALID_ARGUMENT, 'subject_user_id: not liked'));
+  };
+  const asking: Pool['asking'] = (method) => {
     const ask = pool.asking(method);
     return (request, settings) =>
-      Object.values(request as object).includes(userId)
-        ? Promise.reject(new RpcError(status.INVALID_ARGUMENT, 'subject_user_id: not liked'))
-        : ask(request, settings);
+      Object.values(request as object).includes(userId) ? refuse() : ask(request, settings);
   };
+  return { asking, refusals: () => refusals };
 }

@@ -4,6 +4,7 @@ import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
+import { PATIENT } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createRig, SHARDS, type Rig } from './rig.ts';
 
@@ -14,7 +15,8 @@ beforeEach(async () => {
   [redis, kafka] = await Promise.all([startRedis(), startKafka()]);
   rig = await createRig({
     store: createRedisPresenceStore({
-      ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 60_000, holdMs: 50, clock },
+      ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 600_000, holdMs: 50, clock },
+      ...PATIENT,
     }),
     bus: createKafkaBus({ brokers: [kafka.brokers], clientId: 'fanout-test', clock }),
   });
@@ -32,7 +34,7 @@ test('what changes while the broker is dead arrives when it is back, in order', 
   await rig.befriend('alice', 'bob');
   await rig.open('bob', 'gw-1');
   await rig.open('alice', 'gw-1');
-  const worker = await rig.worker();
+  const worker = await rig.worker({ limits: { maxStuckMs: 600_000 } });
   await eventually(() => gateway.seen('bob', 'alice') !== undefined);
   const published = () =>
     rig.transitions.filter(({ userId }) => userId === 'alice').map(({ version }) => version);
@@ -45,8 +47,8 @@ test('what changes while the broker is dead arrives when it is back, in order', 
     await eventually(() => worker.readiness.problems().some((line) => line.startsWith('kafka: ')));
   }
   await kafka.start();
-  await eventually(() => expect(firsts(published())).toEqual(wanted), { timeoutMs: 20_000 });
+  await eventually(() => expect(firsts(published())).toEqual(wanted), { timeoutMs: 120_000 });
   await eventually(() => expect(gateway.seen('bob', 'alice')?.version).toBe(wanted.at(-1)));
   await eventually(async () => (await rig.store.inspect('alice')).outboxLength === 0);
   await eventually(() => worker.readiness.isReady());
-}, 60_000);
+}, 300_000);

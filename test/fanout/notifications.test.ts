@@ -1,31 +1,34 @@
 /** Who asked to be told is told once, by way of a push service that decrypts what it gets. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { FanoutPart } from '../../fanout/app.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
 import { generateVapidKeys } from '../../lib/web-push/vapid.ts';
 import type { AskOutcome } from '../../store/notification-store.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPushService, type PushService } from '../support/push-service.ts';
+import { createSteadyClock, type SteadyClock } from '../support/steady-clock.ts';
 import { createRig, SHARDS, type Rig } from './rig.ts';
 
 const vapid = generateVapidKeys('mailto:test@example.org');
 
+let clock: SteadyClock;
 let rig: Rig;
 let service: PushService;
 let worker: FanoutPart;
 beforeEach(async () => {
+  clock = createSteadyClock();
   service = await startPushService();
   const notificationLimits = { pushes: 2, windowMs: 60_000 };
   const store = createMemoryPresenceStore({
     ...{ shardCount: SHARDS, leaseTtlMs: 60_000, clock, notificationLimits },
   });
-  rig = await createRig({ store, maxFollowers: 1 });
+  rig = await createRig({ store, clock, maxFollowers: 1 });
   worker = await rig.worker({ vapid });
 });
 afterEach(async () => {
   await rig[Symbol.asyncDispose]();
   await service[Symbol.asyncDispose]();
+  clock[Symbol.dispose]();
 });
 
 /** The viewer's browser subscribes, and asks for each of the subjects. */
@@ -147,7 +150,9 @@ test('a push service that is busy is asked again when it says, and one that refu
   service.answer('ann', { status: 403 });
   await comeOnline('bob');
   await eventually(() => expect(told()).toEqual(['alice: bob']));
-  expect([...service.requests].sort()).toEqual(['alice', 'alice', 'alice', 'ann']);
+  await eventually(() => {
+    expect([...service.requests].sort()).toEqual(['alice', 'alice', 'alice', 'ann']);
+  });
   expect(await waiting('ann')).toEqual([]);
 });
 
@@ -157,6 +162,7 @@ test('what a push service did not take when the worker stops waits for the next 
   service.answer('alice', { status: 503, headers: { 'retry-after': '600' } });
   await comeOnline('bob');
   await eventually(() => expect(service.requests).toEqual(['alice']));
+  await eventually(async () => expect(await waiting('alice')).toEqual(['bob']));
   await worker[Symbol.asyncDispose]();
   expect(await waiting('alice')).toEqual(['bob']);
   await leave('bob');
@@ -185,7 +191,9 @@ test('a viewer gets so many a minute; what is beyond waits', async () => {
     });
   }
   await afterwards();
-  expect(told()).toEqual(['alice: bob', 'alice: carol', 'marker: friend']);
+  await eventually(() => {
+    expect(told().sort()).toEqual(['alice: bob', 'alice: carol', 'marker: friend']);
+  });
   expect(await waiting('alice')).toEqual(['dan']);
 });
 
@@ -195,7 +203,9 @@ test('a viewer who names many endpoints gets no more messages for that', async (
   await comeOnline('bob');
   await eventually(async () => expect(await waiting('alice')).toEqual(['bob', 'bob']));
   await afterwards();
-  expect(service.requests).toEqual(['alice', 'alice', 'marker']);
+  await eventually(() => {
+    expect([...service.requests].sort()).toEqual(['alice', 'alice', 'marker']);
+  });
 });
 
 test('a request that is taken back while it waits for another try is not tried again', async () => {
@@ -249,12 +259,12 @@ test('a push service that hangs delays nobody else', async () => {
   await comeOnline('carol');
   await comeOnline('dan');
   await eventually(() => expect(told().sort()).toEqual(['alice: carol', 'alice: dan']), {
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   expect(service.problems).toEqual([]);
   // What is not sent there now waits, where its viewer can take it back.
   await eventually(async () => expect(await waiting('hostile-159')).not.toEqual([]));
-}, 60_000);
+}, 240_000);
 
 test('sockets are told though the push service does not answer', async () => {
   await rig.befriend('alice', 'bob');

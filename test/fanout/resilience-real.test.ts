@@ -4,6 +4,7 @@ import { systemClock as clock } from '../../lib/clock.ts';
 import { createKafkaBus } from '../../lib/kafka/kafka-bus.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
+import { PATIENT } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { describeResilience } from './resilience.ts';
 import { SHARDS } from './rig.ts';
@@ -19,7 +20,8 @@ afterAll(async () => {
 
 describeResilience('Redis and Kafka', async () => {
   const store = createRedisPresenceStore({
-    ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 60_000, holdMs: 50, clock },
+    ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 600_000, holdMs: 50, clock },
+    ...PATIENT,
   });
   const bus = createKafkaBus({ brokers: [kafka.brokers], clientId: 'fanout-test', clock });
   await bus.deleteTopics([TRANSITIONS_TOPIC]);

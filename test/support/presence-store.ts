@@ -2,6 +2,9 @@
 import type { Beat, Change, PresenceStore } from '../../store/presence-store.ts';
 import { eventually } from './eventually.ts';
 
+/** Of a store on Redis, where it is no matter how long that takes: on a busy machine it may be seconds. */
+export const PATIENT = { commandTimeoutMs: 20_000 };
+
 let names = 0;
 /** Of a user that no other test of the file knows. */
 export const newUser = (): string => `user-${++names}`;
