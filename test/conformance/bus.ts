@@ -205,6 +205,8 @@ export function describeBus(
       const [gone, there] = [await newTopic(), await newTopic()];
       await bus.send(gone, [record('a')]);
       await bus.deleteTopics([gone]);
+      // A broker may take records for a moment after it has said that the topic is deleted.
+      await eventually(() => expect(bus.send(gone, [record('a')])).rejects.toThrow(BusError));
       const [failure, success] = await Promise.allSettled([
         bus.send(gone, [record('b')]),
         bus.send(there, [record('c')]),
@@ -226,6 +228,7 @@ export function describeBus(
       const topic = await newTopic();
       await bus.send(topic, [record('old')]);
       await bus.deleteTopics([topic]);
+      await eventually(async () => expect(await bus.listTopics(topic)).toEqual([]));
       await eventually(async () => {
         await bus.ensureTopic(topic, SPEC);
         await bus.send(topic, [record('new')]);

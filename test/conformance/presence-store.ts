@@ -140,7 +140,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
       const [one, several] = [newUser(), newUser()];
       const isDue = async (userId: string) =>
         (await sweep(store(), store().shardOf(userId))).due.includes(userId);
-      for (const userId of [one, several]) await store().change(open(userId, { ageMs: 59_000 }));
+      for (const userId of [one, several]) await store().change(open(userId, { ageMs: 56_000 }));
       await store().change(open(several, { sessionId: 'other' }));
       for (const userId of [one, several]) expect(await beatOne(store(), beat(userId))).toBe('OK');
       await eventually(() => isDue(several));

@@ -12,7 +12,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { Inspection, PresenceStore } from '../../store/presence-store.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
-import { sweep, untilNoHold } from '../support/presence-store.ts';
+import { PATIENT, sweep, untilNoHold } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { CHOICE_AGES, commands, LEASE_TTL_MS, USERS, type Command } from './commands.ts';
 
@@ -28,7 +28,9 @@ let compared = 0;
 beforeAll(async () => {
   redis = await startRedis();
   admin = new Redis(redis.url);
-  real = createRedisPresenceStore({ ...SETTINGS, urls: [redis.url], clock: systemClock });
+  real = createRedisPresenceStore({
+    ...{ ...SETTINGS, ...PATIENT, urls: [redis.url], clock: systemClock },
+  });
 });
 afterAll(async () => {
   await real[Symbol.asyncDispose]();
@@ -181,7 +183,7 @@ function timesOf(seen: Inspection): number[] {
 
 test('Redis and the in-process store agree', async () => {
   const property = fc.asyncProperty(commands, compare);
-  await fc.assert(property, { numRuns: 100, interruptAfterTimeLimit: 20_000 });
-
-  expect(compared).toBeGreaterThan(50);
-}, 60_000);
+  // On a busy machine most runs end early: then it takes more of them.
+  do await fc.assert(property, { numRuns: 100, interruptAfterTimeLimit: 20_000 });
+  while (compared <= 50);
+}, 600_000);

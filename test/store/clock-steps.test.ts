@@ -7,7 +7,14 @@ import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts'
 import type { PresenceStore } from '../../store/presence-store.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
-import { lookAtDue, open, settledOf, sweep, untilNoHold } from '../support/presence-store.ts';
+import {
+  lookAtDue,
+  open,
+  PATIENT,
+  settledOf,
+  sweep,
+  untilNoHold,
+} from '../support/presence-store.ts';
 import { startRedis } from '../support/redis.ts';
 
 const HOUR_MS = 3_600_000;
@@ -20,7 +27,8 @@ async function lapsesSoon(store: PresenceStore, expectedNowMs: number): Promise<
   await untilNoHold(store);
   await eventually(async () => (await lookAtDue(store, 'ann')).includes('ann'));
   const [session] = (await store.inspect('ann')).sessions;
-  expect(session!.remainingMs).toBeLessThanOrEqual(SETTINGS.leaseTtlMs);
+  // On a slow machine it may have ended meanwhile.
+  expect(session?.remainingMs ?? 0).toBeLessThanOrEqual(SETTINGS.leaseTtlMs);
   await eventually(async () => {
     await lookAtDue(store, 'ann');
     return (await settledOf(store, 'ann')).status === 'OFFLINE';
@@ -39,7 +47,9 @@ test('in the in-process store', async () => {
 
 test('in Redis', async () => {
   const redis = await startRedis();
-  const store = createRedisPresenceStore({ ...SETTINGS, urls: [redis.url], clock: systemClock });
+  const store = createRedisPresenceStore({
+    ...{ ...SETTINGS, ...PATIENT, urls: [redis.url], clock: systemClock },
+  });
   try {
     await untilNoHold(store);
     await store.change(open('ann'));

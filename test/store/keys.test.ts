@@ -12,12 +12,13 @@ import {
   close,
   newUser,
   open,
+  PATIENT,
   settledOf,
   untilNoHold,
 } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
-const LEASE_MS = 60_000;
+const LEASE_MS = 600_000;
 const DAY_MS = 24 * 3_600_000;
 const [keys] = shardKeys(1) as [ShardKeys];
 
@@ -29,7 +30,7 @@ beforeAll(async () => {
   redis = await startRedis();
   admin = new Redis(redis.url);
   const settings = { shardCount: 1, leaseTtlMs: LEASE_MS, holdMs: 50, clock };
-  store = createRedisPresenceStore({ ...settings, urls: [redis.url] });
+  store = createRedisPresenceStore({ ...settings, ...PATIENT, urls: [redis.url] });
   await untilNoHold(store);
 });
 afterAll(async () => {

@@ -13,14 +13,15 @@ import {
   newUser,
   open,
   outboxOf,
+  PATIENT,
   settledOf,
   sweep,
   untilNoHold,
 } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
-const LEASE_MS = 60_000;
-const SETTINGS = { shardCount: 1, leaseTtlMs: LEASE_MS, holdMs: 100 };
+const LEASE_MS = 600_000;
+const SETTINGS = { shardCount: 1, leaseTtlMs: LEASE_MS, holdMs: 100, ...PATIENT };
 const [keys] = shardKeys(1) as [ShardKeys];
 
 let redis: TestRedis;

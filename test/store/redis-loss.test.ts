@@ -18,7 +18,9 @@ import {
 } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
-const SETTINGS = { shardCount: 1, leaseTtlMs: 60_000, holdMs: 300, commandTimeoutMs: 500 };
+const SETTINGS = { shardCount: 1, leaseTtlMs: 60_000, holdMs: 300, commandTimeoutMs: 10_000 };
+/** So long that nothing a test does takes longer. */
+const LONG_HOLD_MS = 3_000;
 
 let redis: TestRedis;
 let store: PresenceStore;
@@ -33,13 +35,17 @@ afterEach(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
+/** A store whose fences hold for long: to be asked first after a loss. */
+const holdingLong = () =>
+  createRedisPresenceStore({ ...SETTINGS, holdMs: LONG_HOLD_MS, urls: [redis.url], clock });
+
 async function flushAll(): Promise<void> {
   const admin = new Redis(redis.url);
   await admin.flushall();
   admin.disconnect();
 }
 
-const untilBack = () => eventually(() => store.lookup(0, []));
+const untilBack = (of = store) => eventually(() => of.lookup(0, []));
 
 test('sessions, choice, log and outbox survive a restart, behind a fence', async () => {
   const userId = newUser();
@@ -69,7 +75,8 @@ test('a session whose lease ended while the server was away lapses after the hol
   await store.change(open(userId, { ageMs: 59_900 }));
   await redis.kill();
   await redis.start();
-  await untilBack();
+  await using holding = holdingLong();
+  await untilBack(holding);
   await lookAtDue(store, userId);
   expect((await settledOf(store, userId)).status).toBe('ONLINE');
   await untilNoHold(store);
@@ -82,8 +89,9 @@ test('after a loss of all data every version is above every one before', async (
   const userId = newUser();
   await store.change(open(userId));
   const { settled } = await store.change(choose(userId, 'BUSY'));
+  await using holding = holdingLong();
   await flushAll();
-  const { floor, holdMs } = await store.lookup(0, []);
+  const { floor, holdMs } = await holding.lookup(0, []);
   expect(floor).toBeGreaterThanOrEqual(settled.version);
   expect(holdMs).toBeGreaterThan(0);
   expect(await beatOne(store, beat(userId))).toBe('UNKNOWN');
@@ -140,11 +148,15 @@ test('without a server calls fail soon and say where, with it they work again', 
 
 test('a server that answers nothing fails calls in bounded time', async () => {
   const userId = newUser();
+  await using hasty = createRedisPresenceStore({
+    ...{ ...SETTINGS, commandTimeoutMs: 500, urls: [redis.url], clock },
+  });
+  await eventually(() => hasty.lookup(0, []));
   redis.pause();
-  const call = store.change(open(userId));
+  const call = hasty.change(open(userId));
   await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', message: /timed out/ });
   redis.resume();
-  await eventually(() => store.change(open(userId)));
+  await eventually(() => hasty.change(open(userId)));
 });
 
 test('a store made before its server serves once it is there; hints come back by themselves', async () => {

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { SettingsError } from '../../store/settings-error.ts';
+import { PATIENT } from '../support/presence-store.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 let redis: TestRedis;
@@ -22,7 +23,7 @@ afterAll(async () => {
 });
 
 const storeOf = (shardCount: number) =>
-  createRedisPresenceStore({ urls: [redis.url], shardCount, leaseTtlMs: 1_000, clock });
+  createRedisPresenceStore({ urls: [redis.url], shardCount, leaseTtlMs: 1_000, clock, ...PATIENT });
 
 test('all that is wrong is said at once, with commands that mend it', async () => {
   const store = storeOf(4);
