@@ -49,12 +49,7 @@ module.exports = {
       from: { path: '^bench/' },
       to: { path: '^test/(?!support/)' },
     },
-    only(
-      'one-file-imports-uws',
-      'node_modules/uWebSockets',
-      '^(gateway/uws-socket-server|bench/)',
-      '',
-    ),
+    only('one-folder-imports-uws', 'node_modules/uWebSockets', '^(gateway/server/uws-|bench/)', ''),
     only('one-folder-imports-kafkajs', 'node_modules/kafkajs', '^lib/kafka/', ''),
     only('one-folder-imports-web-push', 'node_modules/web-push', '^lib/web-push/', ''),
     only('one-file-imports-dgraph', 'node_modules/dgraph-js', '^graph/dgraph-', ''),

@@ -1,5 +1,5 @@
 /**
- * Port: what the gateway needs of a server of WebSockets and HTTP. One adapter: uws-socket-server.ts.
+ * Port: what the gateway needs of a server of WebSockets and HTTP. One adapter: server/uws-server.ts.
  *
  * Contract: all callbacks run on the one thread, one at a time. A message's bytes are valid only until `onMessage`
  * returns. `onClose` comes exactly once, whoever closed; after it every method of the socket does nothing.

@@ -1,5 +1,6 @@
 /** The other parts in this process over their in-process adapters and real gRPC, with gateways to be added. */
-import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/app.ts';
+import { createGateway, type Gateway } from '../../gateway/app.ts';
+import type { GatewayOptions } from '../../gateway/gateway-options.ts';
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { NotificationServiceClient } from '../../gen/presence/v1/notification_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
