@@ -36,6 +36,14 @@ describe.each(MESHES)('%s', (_, start) => {
       .flatMap(({ update }) => update?.presences ?? [])
       .filter((presence) => presence.userId === userId);
 
+  /** All that was sent before has been heard. */
+  async function resync(client: EdgeClient): Promise<void> {
+    const snapshots = (): number => client.frames.filter(({ snapshot }) => snapshot?.last).length;
+    const before = snapshots();
+    client.send({ resync: {} });
+    await eventually(() => snapshots() > before);
+  }
+
   async function makeCelebrity(star: string): Promise<void> {
     for (let i = 0; i <= MAX_FOLLOWERS; i++) await follow(`${star}-fan${i}`, star);
   }
@@ -49,29 +57,31 @@ describe.each(MESHES)('%s', (_, start) => {
     using fan = await connect(mesh.address, 'star-fan0');
     using friend = await connect(mesh.address, 'celebrity-friend');
     expect(fan.view.get('star')).toMatchObject({ status: 'STATUS_OFFLINE', mode: 'MODE_PULL' });
-    const before = updatesOf(fan, 'star').length;
     using star = await connect(mesh.address, 'star');
     const seen = await friend.sees('star', 'STATUS_ONLINE');
     expect(seen.mode).toBe('MODE_PUSH');
     star.send({ setStatus: { status: 'STATUS_BUSY' } });
     await friend.sees('star', 'STATUS_BUSY');
     // Whatever was sent to the friend would have been sent to the fan in the same step.
-    expect(updatesOf(fan, 'star')).toHaveLength(before);
+    const told = updatesOf(fan, 'star').map(({ status }) => status);
+    // That they are a celebrity now may have been on its way when the fan came.
+    expect(told.filter((status) => status !== 'STATUS_OFFLINE')).toEqual([]);
   });
 
-  test('a follower who watches sees the change within a second, and no more once they stop', async () => {
+  test('a follower who watches sees the change soon, and no more once they stop', async () => {
     await makeCelebrity('idol');
     using fan = await connect(mesh.address, 'idol-fan0');
     using other = await connect(mesh.address, 'idol-fan1');
     fan.send({ watch: { userIds: ['idol'] } });
     using idol = await connect(mesh.address, 'idol');
-    await fan.sees('idol', 'STATUS_ONLINE', 3000);
+    await fan.sees('idol', 'STATUS_ONLINE');
     expect(other.statusOf('idol')).toBe('STATUS_OFFLINE');
     fan.send({ unwatch: { userIds: ['idol'] } });
+    await resync(fan);
     other.send({ watch: { userIds: ['idol'] } });
-    await other.sees('idol', 'STATUS_ONLINE', 3000);
+    await other.sees('idol', 'STATUS_ONLINE');
     idol.send({ setStatus: { status: 'STATUS_BUSY' } });
-    await other.sees('idol', 'STATUS_BUSY', 3000);
+    await other.sees('idol', 'STATUS_BUSY');
     expect(fan.statusOf('idol')).toBe('STATUS_ONLINE');
   });
 

@@ -31,7 +31,7 @@ beforeEach(() => {
   run++;
 });
 afterEach(goOn);
-afterAll(async () => disposer[Symbol.asyncDispose](), 60_000);
+afterAll(async () => disposer[Symbol.asyncDispose]());
 
 function hang(pids: readonly number[]): void {
   stopped = pids;

@@ -21,9 +21,9 @@ afterEach(async () => {
     const response = await fetch(`http://${mesh.gateways[0]!.address}/readyz`);
     expect(response.status).toBe(200);
   });
-}, 60_000);
+});
 
-afterAll(async () => stack[Symbol.asyncDispose](), 60_000);
+afterAll(async () => stack[Symbol.asyncDispose]());
 
 const errorsOf = ({ frames }: EdgeClient) => frames.flatMap(({ error }) => error ?? []);
 
@@ -55,5 +55,4 @@ test.each([
       },
     ]);
   },
-  60_000,
 );

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually.ts';
 import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
-const PATIENCE = { timeoutMs: 30_000 };
+const PATIENCE = { timeoutMs: 120_000 };
 
 let redis: TestRedis;
 let mesh: EmbeddedMesh;
@@ -102,7 +102,7 @@ test.each([
       ofWhom.map((userId) => seenBefore.includes(userId)),
     );
   },
-  120_000,
+  300_000,
 );
 
 async function emptyRedis(): Promise<void> {

@@ -115,11 +115,21 @@ describe.each(MESHES)('%s', (_, start) => {
       await graph.unary((client) => client.befriend, friends);
     }
     await before({ mesh, graph, id });
+    await untilTold(['viewer', 'friend', 'subject'].map(id));
     const viewer = await connect(mesh.address, id('viewer'));
     const friend = await connect(mesh.address, id('friend'));
     disposer.defer(() => viewer[Symbol.dispose]());
     disposer.defer(() => friend[Symbol.dispose]());
     return { mesh, graph, id, viewer, friend };
+  }
+
+  /** Announcements of what was befriended or blocked are not on their way any more when the viewer comes. */
+  async function untilTold(userIds: string[]): Promise<void> {
+    using presence = openPresence(mesh.grpcAddress);
+    await eventually(async () => {
+      const { presences } = await presence.unary((client) => client.filterOffline, { userIds });
+      return presences.length === userIds.length;
+    });
   }
 
   test('an invisible user who lives gives the viewer the frames of one who does not', async () => {

@@ -18,7 +18,10 @@ beforeEach(async () => {
       ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 600_000, holdMs: 50, clock },
       ...PATIENT,
     }),
-    bus: createKafkaBus({ brokers: [kafka.brokers], clientId: 'fanout-test', clock }),
+    bus: createKafkaBus({
+      ...{ brokers: [kafka.brokers], clientId: 'fanout-test', clock },
+      requestTimeoutMs: 20_000,
+    }),
   });
 }, 120_000);
 afterEach(async () => {

@@ -23,7 +23,10 @@ describeResilience('Redis and Kafka', async () => {
     ...{ urls: [redis.url], shardCount: SHARDS, leaseTtlMs: 600_000, holdMs: 50, clock },
     ...PATIENT,
   });
-  const bus = createKafkaBus({ brokers: [kafka.brokers], clientId: 'fanout-test', clock });
+  const bus = createKafkaBus({
+    ...{ brokers: [kafka.brokers], clientId: 'fanout-test', clock },
+    requestTimeoutMs: 20_000,
+  });
   await bus.deleteTopics([TRANSITIONS_TOPIC]);
   return { store, bus };
 });

@@ -106,7 +106,7 @@ describe('mesh import', () => {
     expect(await imported).toMatch(/^imported 1 edge of 2 users/);
     expect((await late.contacts('early')).map(({ userId }) => userId)).toEqual(['bird']);
     expect(waited).toEqual([`127.0.0.1:${port}`]);
-  }, 150_000);
+  }, 240_000);
 
   test('a longer stream than one transaction takes is stored in batches', async () => {
     const lines = Array.from({ length: 200_001 }, (_, i) => `hub\tn${i}\n`);

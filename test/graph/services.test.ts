@@ -11,8 +11,9 @@ import { Mode } from '../../gen/presence/v1/presence.ts';
 import { createDgraphGraphStore } from '../../graph/dgraph-graph-store.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { createMemoryGraphStore } from '../../graph/memory-graph-store.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
+import { systemClock as clock, type Clock } from '../../lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { sharedDgraph } from '../support/shared-servers.ts';
 import { playPresence, startGraph, type PlayedPresence, type TestGraph } from './support.ts';
 
@@ -20,6 +21,9 @@ import { playPresence, startGraph, type PlayedPresence, type TestGraph } from '.
 const KEEPS = { renew: false, renewPresent: false };
 /** Of the stores under test. */
 const MAX_FOLLOWERS = 10;
+
+/** Where a change takes long, it is announced by who looks for what was left, too: that is to be later still. */
+const replayingLater: Clock = { ...clock, after: (ms, task) => clock.after(3 * ms, task) };
 
 const stores: Record<string, () => Promise<GraphStore>> = {
   'in process': () =>
@@ -40,8 +44,10 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
 
   beforeAll(async () => {
     store = await stores[name]!();
-    presence = await playPresence();
-    graph = await startGraph({ store, presenceAddress: `127.0.0.1:${presence.port}` });
+    // One that nobody else gets while presence is away.
+    presence = await playPresence(await freePort());
+    const presenceAddress = `127.0.0.1:${presence.port}`;
+    graph = await startGraph({ store, presenceAddress, clock: replayingLater });
     await eventually(() => graph.part.readiness.isReady());
   }, 240_000);
   afterAll(async () => {

@@ -1,14 +1,13 @@
 /** A graph process in the test's own, over real gRPC, with a presence that the test plays. */
-import {
+import type {
+  Contact,
+  GetAudienceRequest,
+  GetAudienceResponse,
   GraphServiceClient,
-  type Contact,
-  type GetAudienceRequest,
-  type GetAudienceResponse,
-  type ListContactsRequest,
-  type ListContactsResponse,
+  ListContactsRequest,
+  ListContactsResponse,
 } from '../../gen/graph/v1/graph_service.ts';
 import {
-  PresenceServiceClient,
   PresenceServiceService,
   type AnnounceRequest,
   type FilterOfflineRequest,
@@ -18,13 +17,14 @@ import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
 import { createGraph, type GraphPart } from '../../graph/app.ts';
 import type { GraphStore } from '../../graph/graph-store.ts';
 import { presenceThrough } from '../../graph/grpc-presence.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import type { ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
 import { unary } from '../../lib/grpc/handlers.ts';
 import { createDisposer } from '../../lib/lifecycle.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createReadiness } from '../../lib/readiness.ts';
+import { openGraph, openPresence } from '../support/clients.ts';
 
 const logger = createLogger('test', 'silent');
 
@@ -45,20 +45,17 @@ export interface TestGraphOptions {
   readonly presenceAddress: string;
   /** Default: any free one. */
   readonly port?: number;
+  /** Of graph itself; the system's when absent. */
+  readonly clock?: Clock;
 }
 
 export async function startGraph(options: TestGraphOptions): Promise<TestGraph> {
   const disposer = createDisposer();
-  const presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses: [options.presenceAddress],
-    clock,
-  });
+  const presence = openPresence(options.presenceAddress);
   disposer.defer(() => presence[Symbol.dispose]());
   const part = disposer.add(
     createGraph({
-      ...{ clock, logger, store: options.store },
+      ...{ clock: options.clock ?? systemClock, logger, store: options.store },
       presence: presenceThrough(presence),
     }),
   );
@@ -68,16 +65,11 @@ export async function startGraph(options: TestGraphOptions): Promise<TestGraph> 
       host: '127.0.0.1',
       port: options.port ?? 0,
       drainMs: 1000,
-      clock,
+      clock: systemClock,
     }),
   );
   const address = `127.0.0.1:${server.port}`;
-  const pool = createClientPool({
-    service: GraphServiceClient,
-    name: 'graph',
-    addresses: [address],
-    clock,
-  });
+  const pool = openGraph(address);
   disposer.defer(() => pool[Symbol.dispose]());
   const pages = async (request: Partial<ListContactsRequest>): Promise<ListContactsResponse[]> => {
     const whole = { userId: '', minRevision: 0n, pageSize: 0, ...request };
@@ -152,7 +144,7 @@ export async function playPresence(port = 0): Promise<PlayedPresence> {
     host: '127.0.0.1',
     port,
     drainMs: 100,
-    clock,
+    clock: systemClock,
   });
   return {
     port: server.port,

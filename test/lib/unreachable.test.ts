@@ -32,7 +32,7 @@ test('no Redis, and no server of a cluster', async () => {
   const cluster = await problemOfRedis(['redis://127.0.0.1:1', 'redis://127.0.0.1:2']);
   expect(cluster).toMatch(/^Redis at 127\.0\.0\.1:1,127\.0\.0\.1:2: /);
   expect(cluster).toContain(START_IT);
-}, 30_000);
+});
 
 test('a Redis with a password', async () => {
   await using redis = await startRedis();
@@ -45,7 +45,7 @@ test('a Redis with a password', async () => {
   const wrong = await with_(':wrong@');
   expect(wrong).toContain('it does not know the user or the password in MESH_REDIS_URL');
   expect(wrong).not.toContain(':wrong');
-}, 30_000);
+});
 
 test('no Kafka', async () => {
   await using bus = createKafkaBus({ brokers: ['127.0.0.1:1'], clientId: 'test', clock });
@@ -53,7 +53,7 @@ test('no Kafka', async () => {
   await expect(bus.ping()).rejects.toThrow(/^Kafka at 127\.0\.0\.1:1, .*ECONNREFUSED/);
   await expect(bus.ping()).rejects.toThrow(start);
   await expect(bus.send('topic', [{ value: new Uint8Array([1]) }])).rejects.toThrow(start);
-}, 30_000);
+});
 
 test.each([
   ['write EPIPE', 'the connection broke'],

@@ -7,11 +7,11 @@ import { createDisposer } from '../../lib/lifecycle.ts';
 import { createPresence } from '../../presence/app.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
-import { choose } from '../support/presence-store.ts';
+import { choose, PATIENT } from '../support/presence-store.ts';
 import { startRedis } from '../support/redis.ts';
 
 const LEASE_MS = 30_000;
-const PATIENCE = { timeoutMs: 30_000 };
+const PATIENCE = { timeoutMs: 60_000 };
 
 test.each([
   [
@@ -37,6 +37,7 @@ test.each([
     const store = disposer.add(
       createRedisPresenceStore({
         ...{ urls: [redis.url], shardCount: 4, leaseTtlMs: LEASE_MS, holdMs: 100, clock },
+        ...PATIENT,
       }),
     );
     const lines: string[] = [];
@@ -60,5 +61,5 @@ test.each([
     expect(told[0]).toContain('takes no changes');
     expect(told[1]).toContain('takes changes again');
   },
-  90_000,
+  240_000,
 );

@@ -14,7 +14,7 @@ import {
   ConnectionRegistryServiceClient,
   type RegisterSessionRequest,
 } from '../../gen/registry/v1/registry_service.ts';
-import { systemClock as clock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { RpcError } from '../../lib/errors.ts';
 import { createClientPool, type ClientPool } from '../../lib/grpc/client.ts';
 import { createGrpcServer } from '../../lib/grpc/server.ts';
@@ -23,12 +23,16 @@ import { createLogger } from '../../lib/logger.ts';
 import { createPresence, type PresencePart } from '../../presence/app.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
+import { openPresence, patient } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { sweep } from '../support/presence-store.ts';
+import { createSteadyClock, type SteadyClock } from '../support/steady-clock.ts';
 
 const LEASE_TTL_MS = 30_000;
 const CLOSE_GRACE_MS = 5000;
 
+/** Of presence and its store. */
+let clock: SteadyClock;
 let disposer: Disposer;
 let store: PresenceStore;
 let part: PresencePart;
@@ -37,6 +41,7 @@ let presence: ClientPool<PresenceServiceClient>;
 let registry: ClientPool<ConnectionRegistryServiceClient>;
 
 beforeEach(async () => {
+  clock = createSteadyClock();
   disposer = createDisposer();
   const logger = createLogger('test', 'silent');
   store = disposer.add(
@@ -54,28 +59,23 @@ beforeEach(async () => {
   const { services } = part;
   const host = '127.0.0.1';
   const server = disposer.add(
-    await createGrpcServer({ services, host, port: 0, drainMs: 0, clock }),
+    await createGrpcServer({ services, host, port: 0, drainMs: 0, clock: systemClock }),
   );
   address = `${host}:${server.port}`;
-  const addresses = [address];
-  presence = createClientPool({
-    service: PresenceServiceClient,
-    name: 'presence',
-    addresses,
-    clock,
-  });
-  registry = createClientPool({
-    service: ConnectionRegistryServiceClient,
-    name: 'registry',
-    addresses,
-    clock,
-  });
+  presence = openPresence(address);
+  registry = patient(
+    createClientPool({
+      ...{ service: ConnectionRegistryServiceClient, name: 'registry', addresses: [address] },
+      clock: systemClock,
+    }),
+  );
   disposer.defer(() => presence[Symbol.dispose]());
   disposer.defer(() => registry[Symbol.dispose]());
 });
 
 afterEach(async () => {
   await disposer[Symbol.asyncDispose]();
+  clock[Symbol.dispose]();
 });
 
 const session = (overrides: Partial<RegisterSessionRequest> = {}): RegisterSessionRequest => ({

@@ -7,6 +7,7 @@ import { createDisposer } from '../../lib/lifecycle.ts';
 import { createPresence } from '../../presence/app.ts';
 import { createRedisPresenceStore } from '../../store/redis-presence-store.ts';
 import { eventually } from '../support/eventually.ts';
+import { PATIENT } from '../support/presence-store.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 
 test('a server that joins with a wrong setting is told of, once, and takes nobody out of service', async () => {
@@ -14,7 +15,7 @@ test('a server that joins with a wrong setting is told of, once, and takes nobod
   const cluster = disposer.add(await startRedisCluster());
   const leaseTtlMs = 30_000;
   const store = disposer.add(
-    createRedisPresenceStore({ urls: cluster.urls, shardCount: 8, leaseTtlMs, clock }),
+    createRedisPresenceStore({ urls: cluster.urls, shardCount: 8, leaseTtlMs, clock, ...PATIENT }),
   );
   const lines: string[] = [];
   const logger = pino({}, { write: (line) => void lines.push(line) });
@@ -36,4 +37,4 @@ test('a server that joins with a wrong setting is told of, once, and takes nobod
   await eventually(() => expect(lines.join('')).toContain('Redis is set up as it must be'));
   expect(lines.filter((line) => line.includes(problem))).toHaveLength(1);
   expect(told.join()).not.toContain('settings');
-}, 60_000);
+}, 240_000);

@@ -33,7 +33,7 @@ const MAX_GATEWAYS = 3;
 const MAX_WORKERS = 3;
 const MAX_DEVICES = 14;
 /** What is on its way may take longer on a busy machine, ms of its own time; see `#compare`. */
-const PATIENCE = { timeoutMs: 5000 };
+const PATIENCE = { timeoutMs: 30_000 };
 
 export class World implements AsyncDisposable {
   readonly #infra: Infrastructure;

@@ -16,7 +16,7 @@ let directory: string;
 
 beforeAll(async () => {
   redis = await startRedis();
-  connection = openRedis({ urls: [redis.url], clock, commandTimeoutMs: 1_000, name: 'test' });
+  connection = openRedis({ urls: [redis.url], clock, commandTimeoutMs: 20_000, name: 'test' });
   directory = mkdtempSync(join(tmpdir(), 'scripts-'));
 });
 afterAll(async () => {
