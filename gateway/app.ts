@@ -3,19 +3,19 @@
  * dies its clients reconnect to another one, their leases run on, and fanout stops sending here within 3 s.
  */
 import { createDisposer, type Disposer } from '../lib/lifecycle.ts';
-import { createAuthenticator, type Authenticator } from './auth.ts';
-import { createConsole } from './console.ts';
+import { createAuthenticator, type Authenticator } from './door/auth.ts';
+import { createConsole } from './http/console.ts';
 import { createCore, type Core } from './core.ts';
-import { createDoorway } from './doorway.ts';
+import { createDoorway } from './door/doorway.ts';
 import { drain } from './drain.ts';
-import type { RateLimit } from './frame-rate.ts';
+import type { RateLimit } from './door/frame-rate.ts';
 import type { GatewayOptions } from './gateway-options.ts';
-import { createOrigins } from './origins.ts';
+import { createOrigins } from './door/origins.ts';
 import { startProbe } from './probe.ts';
-import { RequestRate } from './request-rate.ts';
-import { answerRequest, SOCKET_PATH } from './routes.ts';
-import type { SocketServer } from './socket-server.ts';
-import { answerUpgrade } from './upgrade.ts';
+import { RequestRate } from './door/request-rate.ts';
+import { answerRequest, SOCKET_PATH } from './http/routes.ts';
+import type { SocketServer } from './server/socket-server.ts';
+import { answerUpgrade } from './door/upgrade.ts';
 import { createUwsSocketServer } from './server/uws-server.ts';
 
 export interface Gateway extends AsyncDisposable {

@@ -4,19 +4,19 @@ import type { Disposer } from '../lib/lifecycle.ts';
 import { createReadiness, logTurns } from '../lib/readiness.ts';
 import { gauge } from '../lib/telemetry/metrics.ts';
 import { METRICS } from '../lib/telemetry/names.ts';
-import { CLOSE } from './close-codes.ts';
-import { createDeliveries } from './deliveries.ts';
-import { createDepartures } from './departures.ts';
+import { CLOSE } from './protocol/close-codes.ts';
+import { createDeliveries } from './inbound/deliveries.ts';
+import { createDepartures } from './sessions/departures.ts';
 import { createGatewayEvents } from './events.ts';
 import { createExcuse } from './excuses.ts';
-import { createGatewayLease, type GatewayLease } from './gateway-lease.ts';
+import { createGatewayLease, type GatewayLease } from './inbound/gateway-lease.ts';
 import type { GatewayOptions } from './gateway-options.ts';
-import { Heartbeats } from './heartbeats.ts';
-import { createHub } from './hub.ts';
-import { InboundTopic } from './inbound-topic.ts';
+import { Heartbeats } from './heartbeats/heartbeats.ts';
+import { createHub } from './sessions/hub.ts';
+import { InboundTopic } from './inbound/inbound-topic.ts';
 import { createPropagationTally } from './propagation-tally.ts';
-import { createUpstreams } from './upstreams.ts';
-import { Watches } from './watches.ts';
+import { createUpstreams } from './upstreams/upstreams.ts';
+import { Watches } from './sessions/watches.ts';
 
 const SESSIONS_A_USER = 20;
 

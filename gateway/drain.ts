@@ -1,8 +1,8 @@
 /** Leaving without being missed: clients are asked to go elsewhere, each at its own moment, and given time to. */
 import type { Clock } from '../lib/clock.ts';
-import { CLOSE } from './close-codes.ts';
-import type { Heartbeats } from './heartbeats.ts';
-import type { Hub } from './hub.ts';
+import { CLOSE } from './protocol/close-codes.ts';
+import type { Heartbeats } from './heartbeats/heartbeats.ts';
+import type { Hub } from './sessions/hub.ts';
 
 export interface DrainOptions {
   readonly hub: Hub;

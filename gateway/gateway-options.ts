@@ -1,9 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { AuthOptions } from './auth.ts';
-import type { RateLimit } from './frame-rate.ts';
-import type { UpstreamClients } from './upstreams.ts';
+import type { AuthOptions } from './door/auth.ts';
+import type { RateLimit } from './door/frame-rate.ts';
+import type { UpstreamClients } from './upstreams/upstreams.ts';
 
 export interface GatewayOptions extends UpstreamClients {
   readonly clock: Clock;

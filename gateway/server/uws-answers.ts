@@ -1,13 +1,13 @@
 /** Plain HTTP on uWebSockets.js: what is asked, and what is answered. */
 import { STATUS_CODES } from 'node:http';
 import type uWS from 'uWebSockets.js';
-import { refusal } from '../http-answers.ts';
+import { refusal } from './http-answers.ts';
 import type {
   HttpAnswer,
   HttpRequest,
   SocketServerOptions,
   StreamAnswer,
-} from '../socket-server.ts';
+} from './socket-server.ts';
 import { Stream } from './uws-stream.ts';
 
 /** A request is gone after the callback; this one stays. */

@@ -1,7 +1,7 @@
 /** The adapter on uWebSockets.js; this folder alone imports it. */
 import uWS from 'uWebSockets.js';
 import { ListenError } from '../../lib/listen-error.ts';
-import type { SocketServer, SocketServerOptions } from '../socket-server.ts';
+import type { SocketServer, SocketServerOptions } from './socket-server.ts';
 import { answerRequest, headOf } from './uws-answers.ts';
 import { connectionOf, type UserData } from './uws-socket.ts';
 import { answerUpgrade, handshakeOf } from './uws-upgrades.ts';

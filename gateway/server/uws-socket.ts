@@ -1,5 +1,5 @@
 import type uWS from 'uWebSockets.js';
-import type { Socket, SocketListener, UpgradeAnswer } from '../socket-server.ts';
+import type { Socket, SocketListener, UpgradeAnswer } from './socket-server.ts';
 
 /** uWebSockets.js copies the members of what it is given, so what changes sits one level deeper. */
 export interface UserData {

@@ -1,5 +1,5 @@
 import type uWS from 'uWebSockets.js';
-import type { HttpStream, StreamAnswer, StreamListener } from '../socket-server.ts';
+import type { HttpStream, StreamAnswer, StreamListener } from './socket-server.ts';
 
 /** One response without end. uWebSockets.js throws on any use of an ended one; here nothing happens then. */
 export class Stream implements HttpStream {

@@ -1,6 +1,6 @@
 /** A request that becomes a WebSocket on uWebSockets.js. */
 import type uWS from 'uWebSockets.js';
-import type { HttpRequest, SocketServerOptions } from '../socket-server.ts';
+import type { HttpRequest, SocketServerOptions } from './socket-server.ts';
 import { writeAnswer } from './uws-answers.ts';
 import { Connection, type UserData } from './uws-socket.ts';
 

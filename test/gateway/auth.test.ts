@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
-import { createAuthenticator, type AuthOptions } from '../../gateway/auth.ts';
+import { createAuthenticator, type AuthOptions } from '../../gateway/door/auth.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { ConfigError } from '../../lib/config.ts';
 

@@ -2,10 +2,10 @@
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { messageSchema } from '../../gateway/descriptors.ts';
-import { FrameError } from '../../gateway/frame-error.ts';
-import { CODECS, JSON_TEXT, PROTO, SharedFrame } from '../../gateway/frames.ts';
-import type { ServerMessage } from '../../gateway/server-frames.ts';
+import { messageSchema } from '../../gateway/protocol/descriptors.ts';
+import { FrameError } from '../../gateway/protocol/frame-error.ts';
+import { CODECS, JSON_TEXT, PROTO, SharedFrame } from '../../gateway/protocol/frames.ts';
+import type { ServerMessage } from '../../gateway/protocol/server-frames.ts';
 import { ClientFrame, ErrorCode, ServerFrame } from '../../gen/edge/v1/frames.ts';
 import { Mode, Status } from '../../gen/presence/v1/presence.ts';
 import { Activity } from '../../gen/presence/v1/presence_service.ts';

@@ -1,8 +1,8 @@
 /** When which heartbeat goes where: a clock that is moved by hand, and presence processes that do as told. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Heartbeats } from '../../gateway/heartbeats.ts';
-import { Lease } from '../../gateway/lease.ts';
+import { Heartbeats } from '../../gateway/heartbeats/heartbeats.ts';
+import { Lease } from '../../gateway/heartbeats/lease.ts';
 import {
   BeatResult,
   PresenceServiceClient,

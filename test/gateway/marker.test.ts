@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { createMarker } from '../../gateway/marker.ts';
+import { createMarker } from '../../gateway/inbound/marker.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { GatewayRecord } from '../../gen/fanout/v1/messages.ts';
 

@@ -1,11 +1,11 @@
 /** The small rules: limits, what waits for a slow client, how a viewer sees a user, trace context. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Backlog, MAX_PRESENCES } from '../../gateway/backlog.ts';
-import { countFrame, verdictOn, type Verdict } from '../../gateway/frame-rate.ts';
-import { changeOf } from '../../gateway/subject-change.ts';
-import { ClientTrace, type Received } from '../../gateway/client-trace.ts';
-import { asSeen } from '../../gateway/views.ts';
+import { Backlog, MAX_PRESENCES } from '../../gateway/sessions/backlog.ts';
+import { countFrame, verdictOn, type Verdict } from '../../gateway/door/frame-rate.ts';
+import { changeOf } from '../../gateway/protocol/subject-change.ts';
+import { ClientTrace, type Received } from '../../gateway/upstreams/client-trace.ts';
+import { asSeen } from '../../gateway/upstreams/views.ts';
 import { Relation } from '../../gen/graph/v1/graph_service.ts';
 import { Mode, Status, type Presence } from '../../gen/presence/v1/presence.ts';
 import { createManualClock } from '../support/manual-clock.ts';

@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { knownNames } from '../../cli/settings.ts';
 import * as fanout from '../../fanout/main.ts';
 import { readFanoutSettings } from '../../fanout/config.ts';
-import { createAuthenticator } from '../../gateway/auth.ts';
+import { createAuthenticator } from '../../gateway/door/auth.ts';
 import * as gateway from '../../gateway/main.ts';
 import { readGatewaySettings } from '../../gateway/config.ts';
 import * as graph from '../../graph/main.ts';

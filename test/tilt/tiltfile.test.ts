@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { knownNames } from '../../cli/settings.ts';
 import { installTilt } from '../../cli/stack/tilt.ts';
-import { createAuthenticator } from '../../gateway/auth.ts';
+import { createAuthenticator } from '../../gateway/door/auth.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
