@@ -13,7 +13,7 @@ import type { WirePresence } from '../support/client-view.ts';
 import { connect, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startEmbedded, type EmbeddedMesh } from '../support/mesh.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startRedis, untilWritten, type TestRedis } from '../support/redis.ts';
 
 const PATIENCE = { timeoutMs: 120_000 };
 
@@ -80,6 +80,7 @@ test.each([
     for (const userId of seenBefore) await watching.sees(userId, 'STATUS_OFFLINE');
     const before = await lookUp(viewer, ofWhom);
 
+    await untilWritten(redis);
     await redis.kill();
     await meanwhile();
     await redis.start();

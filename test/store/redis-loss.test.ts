@@ -16,7 +16,7 @@ import {
   settledOf,
   untilNoHold,
 } from '../support/presence-store.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startRedis, untilWritten, type TestRedis } from '../support/redis.ts';
 
 const SETTINGS = { shardCount: 1, leaseTtlMs: 60_000, holdMs: 300, commandTimeoutMs: 10_000 };
 /** So long that nothing a test does takes longer. */
@@ -45,6 +45,12 @@ async function flushAll(): Promise<void> {
   admin.disconnect();
 }
 
+async function restart(): Promise<void> {
+  await untilWritten(redis);
+  await redis.kill();
+  await redis.start();
+}
+
 const untilBack = (of = store) => eventually(() => of.lookup(0, []));
 
 test('sessions, choice, log and outbox survive a restart, behind a fence', async () => {
@@ -53,7 +59,8 @@ test('sessions, choice, log and outbox survive a restart, behind a fence', async
   const { settled, floor } = await store.change(choose(userId, 'BUSY'));
   const entries = await outboxOf(store, userId);
   const before = await store.inspect(userId);
-  // Every second the append-only file goes to disk; a kill of the process alone loses nothing.
+  // Every second the append-only file goes to disk; a kill of the process alone loses nothing that is in it.
+  await untilWritten(redis);
   await redis.kill();
   await redis.start();
   const back = await untilBack();
@@ -73,6 +80,7 @@ test('sessions, choice, log and outbox survive a restart, behind a fence', async
 test('a session whose lease ended while the server was away lapses after the hold', async () => {
   const userId = newUser();
   await store.change(open(userId, { ageMs: 59_900 }));
+  await untilWritten(redis);
   await redis.kill();
   await redis.start();
   await using holding = holdingLong();
@@ -102,7 +110,7 @@ test('after a loss of all data every version is above every one before', async (
 });
 
 test.each([
-  ['a restart', async () => redis.kill().then(() => redis.start()), 'above'],
+  ['a restart', restart, 'above'],
   ['a loss of all data', () => flushAll(), 'below'],
 ])('after %s it is known whether who left before is still known', async (_, lose, is) => {
   const userId = newUser();

@@ -1,5 +1,7 @@
 /** A private Redis for a test: up in about 50 ms. */
+import { Redis } from 'ioredis';
 import { redisServer } from '../../cli/stack/redis.ts';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { startServer, type TestServer } from './server.ts';
 
@@ -17,4 +19,17 @@ export async function startRedis({ settings = {} }: StartRedisOptions = {}): Pro
   const port = await freePort();
   const server = await startServer('redis', (dir) => redisServer({ dir, port, settings }));
   return { ...server, port, url: `redis://127.0.0.1:${port}` };
+}
+
+/**
+ * Resolves when what was answered before is in the file: Redis puts writing off while the disk is slow, and what it has
+ * not written is lost with its process.
+ */
+export async function untilWritten({ url }: Pick<TestRedis, 'url'>): Promise<void> {
+  const admin = new Redis(url);
+  try {
+    await eventually(async () => /^aof_buffer_length:0\r$/m.test(await admin.info('persistence')));
+  } finally {
+    admin.disconnect();
+  }
 }

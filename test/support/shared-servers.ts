@@ -19,6 +19,9 @@ import { startKafka, type TestKafka } from './kafka.ts';
 const PARENT_URL = 'TEST_SERVERS_URL';
 /** Everything a run starts has its files here, which tells its processes from other people's. */
 const RUN_DIR = 'TEST_RUN_DIR';
+/** How long a topic that was deleted may still be listed, ms. */
+const DELETION_MS = 5000;
+const POLL_MS = 100;
 
 /** Topics of other tests live there too: use names of your own, and delete them. */
 export async function sharedKafka(): Promise<Pick<TestKafka, 'brokers' | 'port'>> {
@@ -92,11 +95,17 @@ async function serve(answer: (path: string) => Promise<unknown>): Promise<Server
 }
 
 async function leftTopics(brokers: string): Promise<string[]> {
-  const bus = createKafkaBus({ brokers: [brokers], clientId: 'leak-check', clock: systemClock });
-  const topics = await bus.listTopics('').finally(() => bus[Symbol.asyncDispose]());
-  return topics
-    .filter((topic) => !topic.startsWith('__'))
-    .map((topic) => `topic ${topic} was not deleted`);
+  await using bus = createKafkaBus({
+    ...{ brokers: [brokers], clientId: 'leak-check', clock: systemClock },
+  });
+  const own = async () => (await bus.listTopics('')).filter((topic) => !topic.startsWith('__'));
+  let left = await own();
+  // A broker may list a topic for a moment after it has said that it is deleted.
+  for (let waitedMs = 0; left.length > 0 && waitedMs < DELETION_MS; waitedMs += POLL_MS) {
+    await systemClock.sleep(POLL_MS);
+    left = await own();
+  }
+  return left.map((topic) => `topic ${topic} was not deleted`);
 }
 
 async function leftProcesses(runDir: string): Promise<string[]> {
