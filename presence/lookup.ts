@@ -10,7 +10,7 @@ import { MAX_BATCH } from './limits.ts';
 export interface Found {
   /** One per user, in order. */
   readonly settled: readonly Settled[];
-  /** Of the shard of each, in order. */
+  /** Of each, in order. */
   readonly horizons: readonly Horizon[];
   /** Longest hold of a shard that was read, ms. */
   readonly holdMs: number;
@@ -38,8 +38,8 @@ export function createLookUp(store: LookupStore): LookUp {
   };
 }
 
-const byUser = ({ settled, ...horizon }: LookupReply): [string, [Settled, Horizon]][] =>
-  settled.map((one) => [one.userId, [one, horizon]]);
+const byUser = ({ settled, horizons }: LookupReply): [string, [Settled, Horizon]][] =>
+  settled.map((one, i) => [one.userId, [one, horizons[i] as Horizon]]);
 
 type InShard = (userIds: readonly string[]) => Promise<LookupReply>;
 
@@ -47,12 +47,13 @@ type InShard = (userIds: readonly string[]) => Promise<LookupReply>;
 function inShard(store: LookupStore, shard: number): InShard {
   return createBatcher<readonly string[], LookupReply>({
     call: async (lists) => {
-      const { settled, ...state } = await store.lookup(shard, lists.flat());
-      let from = 0;
-      return lists.map(({ length }) => ({
-        ...state,
-        settled: settled.slice(from, (from += length)),
-      }));
+      const { settled, horizons, ...state } = await store.lookup(shard, lists.flat());
+      let to = 0;
+      return lists.map(({ length }) => {
+        const from = to;
+        to += length;
+        return { ...state, settled: settled.slice(from, to), horizons: horizons.slice(from, to) };
+      });
     },
     weigh: ({ length }) => length,
     maxWeight: MAX_BATCH,

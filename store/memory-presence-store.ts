@@ -57,7 +57,7 @@ export function createMemoryPresenceStore(
   const notifications = new MemoryNotifications({
     clock,
     limits: { ...NOTIFICATION_LIMITS, ...options.notificationLimits },
-    statusOf: (userId) => shardFor(userId).lookup([userId])[0]?.status ?? 'OFFLINE',
+    statusOf: (userId) => shardFor(userId).lookup([userId]).settled[0]?.status ?? 'OFFLINE',
   });
 
   return {
@@ -91,7 +91,7 @@ export function createMemoryPresenceStore(
     lookup: settling((shard, userIds) => {
       checkBatch('userIds', userIds);
       const at = shardAt(shard);
-      return { ...at.state(), ...at.horizon(), settled: at.lookup(userIds) };
+      return { ...at.state(), ...at.lookup(userIds) };
     }),
     ack: settling((shard, entryIds) => shardAt(shard).ack(entryIds)),
     fence: settling((shard, { truncate }) => shardAt(shard).fence(truncate)),

@@ -2,7 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { DueIndex } from './due-index.ts';
 import { apply, causeOf } from './memory-changes.ts';
-import { announcement, createUser, dueAt, isAlive, isHeld } from './memory-user.ts';
+import { announcement, createUser, dueAt, horizonOf, isAlive, isHeld } from './memory-user.ts';
 import { settle, settledOf } from './memory-user.ts';
 import type { Moment, Origin, Session, UserState } from './memory-user.ts';
 import type {
@@ -12,6 +12,7 @@ import type {
   ChangeReply,
   Horizon,
   Inspection,
+  LookupReply,
   OutboxEntry,
   SessionRecord,
   ShardInspection,
@@ -100,8 +101,12 @@ export class MemoryShard {
     }
   }
 
-  lookup(userIds: readonly string[]): ReturnType<typeof settledOf>[] {
-    return userIds.map((userId) => settledOf(userId, this.#users.get(userId), this.#floor));
+  lookup(userIds: readonly string[]): Pick<LookupReply, 'settled' | 'horizons'> {
+    const users = userIds.map((userId) => this.#users.get(userId));
+    return {
+      settled: userIds.map((userId, i) => settledOf(userId, users[i], this.#floor)),
+      horizons: users.map((user) => horizonOf(user, this.#horizon())),
+    };
   }
 
   ack(entryIds: readonly string[]): void {
@@ -129,7 +134,7 @@ export class MemoryShard {
     return { floor: this.#floor, holdMs };
   }
 
-  horizon(): Horizon {
+  #horizon(): Horizon {
     return { floor: this.#floor, forgottenBelow: this.#origin };
   }
 
@@ -172,7 +177,7 @@ export class MemoryShard {
     const { clock, leaseTtlMs } = this.#options;
     return {
       nowMs: clock.now(),
-      ...this.horizon(),
+      ...this.#horizon(),
       ...{ holdUntilMs: this.#holdUntilMs, leaseTtlMs },
     };
   }

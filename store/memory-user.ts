@@ -40,6 +40,10 @@ export interface UserState {
   chosen: ChosenStatus | undefined;
   chosenAtMs: number;
   graphRevision: string;
+  /** The last version with which an edge may have hidden the user. */
+  hiddenVersion: number;
+  /** The last that one who left then would have been given, for viewers who see another mode. */
+  renewedVersion: number;
   /** In the order they were opened. */
   readonly sessions: Map<string, Session>;
   /** The newest first. */
@@ -77,6 +81,8 @@ export function createUser(userId: string): UserState {
     chosen: undefined,
     chosenAtMs: 0,
     graphRevision: '0',
+    hiddenVersion: 0,
+    renewedVersion: 0,
     sessions: new Map(),
     log: [],
     route: undefined,
@@ -123,23 +129,46 @@ export function announcement(
   { trace, causedAtMs = at.nowMs }: Origin,
 ): UnsentEntry | undefined {
   const isOffline = user.status === 'OFFLINE';
-  const since = isOffline && shownVersion !== undefined ? sinceShown(user, at, shownVersion) : '';
+  const horizon = horizonOf(user, at);
+  const isShown = isOffline && shownVersion !== undefined;
+  const since = isShown ? sinceShown(user, shownVersion, horizon) : '';
   const isRenewed = renew === 'ALWAYS' || (renew === 'PRESENT' && (!isOffline || since === 'TIED'));
   if (isRenewed) user.version = nextVersion(user.version, at.floor, at.nowMs);
+  renewHidden(user, at, renew);
   if (only.length === 0) return undefined;
   const quiet = since === 'UNCHANGED' && !isRenewed ? 'ALL' : quietOf(renew);
-  const { floor, forgottenBelow } = at;
   const entry = outboxEntry(user, at, { cause: 'ANNOUNCED', trace, causedAtMs }, only);
-  return { ...entry, quiet, horizon: { floor, forgottenBelow } };
+  return { ...entry, quiet, horizon: horizonOf(user, at) };
+}
+
+/** What those from whom the user is hidden are shown no lower than, and how far back anything is known. */
+export function horizonOf(
+  user: UserState | undefined,
+  { floor, forgottenBelow }: Horizon,
+): Horizon {
+  return { floor: Math.max(floor, user?.renewedVersion ?? 0), forgottenBelow };
+}
+
+/** They see another mode at the version that one would have who left when an edge hid them, and did nothing since. */
+function renewHidden(user: UserState, at: Moment, renew: Renewal | undefined): void {
+  if (renew === 'PRESENT') user.hiddenVersion = user.version;
+  if (renew !== 'ALWAYS') return;
+  const last = Math.max(user.renewedVersion, user.hiddenVersion);
+  user.renewedVersion = nextVersion(last, at.floor, at.nowMs);
 }
 
 /**
  * What has become of a user since a version was shown of them. A change gets a version above all that was shown before
- * it. TIED: they have changed, but are below a floor that has risen since, at which what was shown is now, too.
+ * it. TIED: they have changed, but not since the floor rose or others saw another mode: what was shown is at the same
+ * version now.
  */
-function sinceShown(user: UserState, at: Moment, shown: number): 'UNCHANGED' | 'TIED' | 'CHANGED' {
-  if (user.version <= shown) return 'UNCHANGED';
-  return user.version <= at.floor ? 'TIED' : 'CHANGED';
+function sinceShown(
+  { version, log: [newest] }: UserState,
+  shown: number,
+  { floor }: Horizon,
+): 'UNCHANGED' | 'TIED' | 'CHANGED' {
+  if ((newest?.version ?? 0) <= shown) return 'UNCHANGED';
+  return version <= floor ? 'TIED' : 'CHANGED';
 }
 
 const quietOf = (renew: Renewal | undefined): Quiet | undefined =>

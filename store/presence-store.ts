@@ -35,9 +35,9 @@ export interface ShardState {
   readonly holdMs: number;
 }
 
-/** How a user of a shard looks who has been OFFLINE since a version: what of that the shard still keeps. */
+/** How a user looks who has been OFFLINE since a version, whatever this one has done: what of that is still kept. */
 export interface Horizon {
-  /** They are shown with no lower version. */
+  /** They are shown with no lower version: the floor of the shard, or what a change of their mode brought. */
   readonly floor: number;
   /** Of one from below this version nothing is known any more: all was lost since, or it is too long ago. */
   readonly forgottenBelow: number;
@@ -124,9 +124,11 @@ export type Change = {
        */
       readonly shownVersion?: number;
       /**
-       * A new version: ALWAYS, or unless the user is OFFLINE; never when absent. PRESENT: `only` see another status, as
-       * if it had changed, so that the entry is quiet for those who look up; and a user who is OFFLINE gets one too when
-       * a fence has left both what `only` were shown and what they are to see at the floor.
+       * A new version: ALWAYS, or unless the user is OFFLINE; never when absent. ALWAYS: `only` see another mode, and
+       * those from whom the user is hidden have a new version of them too (`Horizon`), the one that somebody would have
+       * who left then. PRESENT: `only` see another status, as if it had changed, so that the entry is quiet for those
+       * who look up; and a user who is OFFLINE gets one too when what `only` were shown and what they are to see are at
+       * the same version, since a fence or another mode has raised both.
        */
       readonly renew?: Renewal;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */
@@ -213,9 +215,11 @@ export type SweepReply =
       readonly outboxLength: number;
     });
 
-export interface LookupReply extends ShardState, Horizon {
+export interface LookupReply extends ShardState {
   /** One per user asked for, in order. */
   readonly settled: readonly Settled[];
+  /** For those from whom the user is hidden; one per user, too. */
+  readonly horizons: readonly Horizon[];
 }
 
 export interface SessionRecord {

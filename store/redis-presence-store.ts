@@ -91,9 +91,9 @@ export function createRedisPresenceStore(options: RedisPresenceStoreOptions): Pr
       const { meta, state } = keysAt(shard);
       const call = { keys: [meta, ...userIds.map(state)], args: [] };
       const raw = await run(scripts.lookup, call);
-      const [floor, holdLeftMs, forgottenBelow] = raw;
+      const [floor, holdLeftMs] = raw;
       const settled = replies.settledOf(userIds, raw, onDamage);
-      return { floor, holdMs: holdLeftMs, forgottenBelow, settled };
+      return { floor, holdMs: holdLeftMs, settled, horizons: replies.horizonsOf(userIds, raw) };
     },
     ack: async (shard, entryIds) => {
       const { outbox } = keysAt(shard);

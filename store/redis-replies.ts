@@ -82,12 +82,29 @@ export function settledOf(
   onDamage: TellDamage,
 ): Settled[] {
   return userIds.map((userId, index) => {
-    const [status, version, lastActiveMs] = raw.slice(3 + 3 * index, 6 + 3 * index);
+    const [status, version, lastActiveMs] = userFieldsOf(raw, index);
     const settled = { userId, status, version, lastActiveMs } as Settled;
     if (isWell(settled)) return settled;
     onDamage(userId, 'unreadable: status, version or last-active');
     return { userId, status: 'OFFLINE', version: raw[0], lastActiveMs: 0 };
   });
+}
+
+/** What cannot be read is at the floor of the shard. */
+export function horizonsOf(userIds: readonly string[], raw: LookupRaw): Horizon[] {
+  const [shardFloor, , forgottenBelow] = raw;
+  return userIds.map((_, index) => {
+    const floor = Number(userFieldsOf(raw, index)[3]);
+    return { floor: Number.isSafeInteger(floor) ? floor : shardFloor, forgottenBelow };
+  });
+}
+
+const FIELDS_BEFORE_USERS = 3;
+const FIELDS_A_USER = 4;
+
+function userFieldsOf(raw: LookupRaw, index: number): (string | number)[] {
+  const from = FIELDS_BEFORE_USERS + FIELDS_A_USER * index;
+  return raw.slice(from, from + FIELDS_A_USER);
 }
 
 const STATUSES: ReadonlySet<string> = new Set(['ONLINE', 'AWAY', 'BUSY', 'OFFLINE']);

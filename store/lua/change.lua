@@ -80,14 +80,16 @@ function apply.announce()
 end
 
 -- A change gets a version above all that was shown before it, so one who has not changed is not above `shown`. One who
--- has, but is below a floor that rose since, is shown at the floor, as what `only` were shown is: only a new version
--- tells them.
+-- has, but not since the floor rose or others saw another mode, is shown with the same version as what `only` were
+-- shown: only a new version tells them.
 local function announce(origin)
   local is_offline = user.status == 'OFFLINE'
-  local is_shown = is_offline and shown ~= '' and user.version <= tonumber(shown)
-  local is_tied = is_offline and shown ~= '' and not is_shown and user.version <= shard.floor
+  local is_shown = is_offline and shown ~= '' and changed_version(user) <= tonumber(shown)
+  local is_tied = is_offline and shown ~= '' and not is_shown and user.version <= hidden_floor(shard, user)
   local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and (not is_offline or is_tied)
   if is_renewed then next_version(shard, user) end
+  if renew == 'ALWAYS' then renew_hidden(shard, user) end
+  if renew == 'PRESENT' then put(user, 'hidden', digits(user.version)) end
   if only == '[]' then return end
   tell(shard, user, origin, only)
   tell_horizon(shard, user, KEYS[1])

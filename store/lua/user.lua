@@ -3,6 +3,8 @@
 -- A user is a hash:
 --   status version last_active        what is settled; last_active is the beat when the user went OFFLINE
 --   chosen chosen_at revision         the user's choice and the graph revision
+--   hidden renewed                    versions: the last with which an edge may have hidden the user, and the last that
+--                                     one who left then would have been given, for viewers who see another mode
 --   awaited                           somebody asked to be told when the user comes online; see ask.lua
 --   view                              only with sessions: last beat|latest deadline|sessions|status|servers (JSON),
 --                                     all that a heartbeat needs to renew the presence key
@@ -110,6 +112,8 @@ local function load_user(id, state)
   user.last_active, user.beat = number(fields.last_active) or 0, number(newest) or 0
   user.chosen, user.chosen_at = fields.chosen or '', number(fields.chosen_at) or 0
   user.revision, user.logged, user.awaited = fields.revision or '0', number(fields.logged) or 0, fields.awaited
+  user.hidden, user.renewed = number(fields.hidden) or 0, number(fields.renewed) or 0
+  user.newest_log = fields['log:' .. (user.logged - 1) % LOG_LENGTH]
   check_user(user)
   return user
 end
@@ -229,9 +233,31 @@ local function blame(shard, origin, died, sum)
   return { cause = origin.cause or 'EXPIRED', trace = origin.trace, at = origin.at or shard.now }
 end
 
+-- Above the last one, above the floor, and not behind the clock.
+local function version_after(shard, last)
+  return math.max(last + 1, shard.floor + 1, shard.now)
+end
+
 local function next_version(shard, user)
-  user.version = math.max(user.version + 1, shard.floor + 1, shard.now)
+  user.version = version_after(shard, user.version)
   put(user, 'version', digits(user.version))
+end
+
+-- The version that one would have who left when an edge hid them, and has done nothing since.
+local function renew_hidden(shard, user)
+  user.renewed = version_after(shard, math.max(user.renewed, user.hidden))
+  put(user, 'renewed', digits(user.renewed))
+end
+
+-- Of the last transition, whatever announcements came since; 0 when there is none.
+local function changed_version(user)
+  if user.logged == 0 then return 0 end
+  return number(string.match(user.newest_log or '', '^%d+|%u+|(%d+)|')) or user.version
+end
+
+-- Those from whom the user is hidden are shown no lower version.
+local function hidden_floor(shard, user)
+  return math.max(shard.floor, user.renewed)
 end
 
 local function tell(shard, user, origin, only, is_awaited)
@@ -252,7 +278,7 @@ end
 local function tell_horizon(shard, user, meta)
   local entry = user.news[#user.news]
   entry[#entry + 1] = 'floor'
-  entry[#entry + 1] = digits(shard.floor)
+  entry[#entry + 1] = digits(hidden_floor(shard, user))
   entry[#entry + 1] = 'forgotten'
   entry[#entry + 1] = digits(forgotten_below(meta, shard))
 end

@@ -104,6 +104,67 @@ export function announcementConformance(openStore: OpenStore): void {
       ]);
     });
 
+    const horizonOf = async (userId: string) => {
+      const { horizons } = await store().lookup(store().shardOf(userId), [userId]);
+      return horizons[0]!;
+    };
+
+    test('another mode is shown to those from whom the user is hidden, whatever that one did since', async () => {
+      const userId = newUser();
+      const { floor: shardFloor } = await store().change(open(userId));
+      expect(await horizonOf(userId)).toMatchObject({ floor: shardFloor });
+      const { settled: hidden } = await announce(userId);
+      expect(await horizonOf(userId)).toMatchObject({ floor: shardFloor });
+      const { settled: flipped } = await announce(userId, { renew: 'ALWAYS' });
+      const { floor } = await horizonOf(userId);
+      expect(floor).toBeGreaterThan(hidden.version);
+      expect(floor).toBeLessThanOrEqual(flipped.version);
+      const entry = (await outboxOf(store(), userId)).at(-1);
+      expect(entry).toMatchObject({ horizon: { floor } });
+      await leave(userId);
+      await announce(userId);
+      expect(await horizonOf(userId)).toMatchObject({ floor });
+    });
+
+    test('right after a fence, when versions count on, it does not tell how often they changed', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      await fence(userId);
+      await store().change(choose(userId, 'BUSY'));
+      const { settled: hidden } = await announce(userId);
+      for (const chosen of ['AWAY', 'BUSY', 'AWAY'] as const) {
+        await store().change(choose(userId, chosen));
+      }
+      const { settled } = await announce(userId, { renew: 'ALWAYS' });
+      expect(settled.version).toBe(hidden.version + 4);
+      expect((await horizonOf(userId)).floor).toBe(hidden.version + 1);
+    });
+
+    test('who has not changed since is told nothing, though a mode did', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      const { settled: shown } = await leave(userId);
+      await announce(userId, { shownVersion: shown.version });
+      const { settled: flipped } = await announce(userId, { renew: 'ALWAYS' });
+      const { settled } = await announce(userId, { shownVersion: shown.version });
+      expect(settled).toEqual(flipped);
+      expect((await outboxOf(store(), userId)).at(-1)).toMatchObject({ quiet: 'ALL' });
+      expect(await horizonOf(userId)).toMatchObject({ floor: flipped.version });
+    });
+
+    test('who has changed before a mode did is told with a new version', async () => {
+      const userId = newUser();
+      await store().change(open(userId));
+      const { settled: shown } = await leave(userId);
+      await announce(userId, { shownVersion: shown.version });
+      await store().change(open(userId));
+      await leave(userId);
+      await announce(userId, { renew: 'ALWAYS' });
+      const { settled } = await announce(userId, { shownVersion: shown.version });
+      expect(settled.version).toBeGreaterThan((await horizonOf(userId)).floor);
+      expect((await outboxOf(store(), userId)).at(-1)).toMatchObject({ quiet: 'PULLED', settled });
+    });
+
     test('whether anything of the user waits in the outbox is known', async () => {
       const [userId, other] = [newUser(), newUser()];
       const isWaiting = async (): Promise<boolean> => (await store().inspect(userId)).isWaiting;

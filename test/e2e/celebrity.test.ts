@@ -99,6 +99,43 @@ describe.each(MESHES)('%s', (_, start) => {
     await eventually(() => expect(fan.view.get('rising')?.mode).toBe('MODE_PUSH'));
   });
 
+  test('who is hidden is shown in another mode as one who left is', async () => {
+    const fans = Array.from({ length: MAX_FOLLOWERS }, (_, i) => `famous-fan${i}`);
+    const subjects = ['famous-blocks', 'famous-left'];
+    using fan = await connect(mesh.address, fans[0]!);
+    using blocks = await connect(mesh.address, subjects[0]!);
+    using left = await connect(mesh.address, subjects[1]!);
+    for (const subject of subjects) {
+      for (const userId of fans) await follow(userId, subject);
+      await fan.sees(subject, 'STATUS_ONLINE');
+    }
+    await graph.unary((client) => client.block, { userId: blocks.userId, blockedUserId: fans[0]! });
+    left.send({ logout: {} });
+    const before = await Promise.all(subjects.map((one) => fan.sees(one, 'STATUS_OFFLINE')));
+    blocks.send({ setStatus: { status: 'STATUS_BUSY' } });
+    for (const subject of subjects) await follow('famous-last', subject);
+    for (const [i, { version, lastActive }] of before.entries()) {
+      const seen = await eventually(() => {
+        const now = fan.view.get(subjects[i]!);
+        expect(now?.mode).toBe('MODE_PULL');
+        return now!;
+      });
+      expect(seen).toMatchObject({ status: 'STATUS_OFFLINE', lastActive });
+      expect(BigInt(seen.version!)).toBeGreaterThan(BigInt(version!));
+    }
+    await graph.unary((client) => client.befriend, {
+      userId: fans[0]!,
+      friendUserId: blocks.userId,
+    });
+    await eventually(() => expect(fan.view.get(blocks.userId)?.mode).toBe('MODE_PUSH'));
+    expect(fan.statusOf(blocks.userId)).toBe('STATUS_OFFLINE');
+    await graph.unary((client) => client.unblock, {
+      userId: blocks.userId,
+      blockedUserId: fans[0]!,
+    });
+    await fan.sees(blocks.userId, 'STATUS_BUSY');
+  });
+
   test('a celebrity is looked up like anybody', async () => {
     await makeCelebrity('diva');
     using diva = await connect(mesh.address, 'diva');

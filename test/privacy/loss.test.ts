@@ -45,12 +45,12 @@ const hidings: readonly (readonly [string, readonly Deeds[]])[] = [
 ];
 
 describe.each(disturbances)('to a %s, after %p, one who', (relation, disturbance) => {
-  const expected = once(() => record(relation, nothing, leaves, disturbance));
+  const expected = once(() => record(relation, nothing, leaves, [disturbance]));
 
   test.each(hidings)(
     '%s is as one who logs out',
     async (_, deeds) => {
-      expectSameBytes(await record(relation, nothing, deeds, disturbance), await expected());
+      expectSameBytes(await record(relation, nothing, deeds, [disturbance]), await expected());
     },
     60_000,
   );
@@ -66,8 +66,8 @@ test.each<Disturbance['kind']>(['FENCE', 'LOSS'])(
       await world.act('subject', () => changeEdge(world, 'block', 'viewer'));
       await befriended(world);
     };
-    const never = await record('stranger', befriended, [], disturbance);
-    expectSameBytes(await record('stranger', blocked, [comes, ...goesOn], disturbance), never);
+    const never = await record('stranger', befriended, [], [disturbance]);
+    expectSameBytes(await record('stranger', blocked, [comes, ...goesOn], [disturbance]), never);
   },
   60_000,
 );

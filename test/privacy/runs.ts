@@ -13,7 +13,7 @@ type Run = readonly [
   relation: Relation,
   hide: Hiding,
   slots: readonly Deeds[],
-  disturbance?: Disturbance,
+  disturbances?: readonly Disturbance[],
 ];
 
 const MAX_TRIES = 3;
@@ -30,10 +30,10 @@ export async function record(...run: Run): Promise<Recording> {
   }
 }
 
-async function recordOnce(...[relation, hide, slots, disturbance]: Run): Promise<Recording> {
+async function recordOnce(...[relation, hide, slots, disturbances]: Run): Promise<Recording> {
   await using world = await createWorld(relation);
   await hide(world);
-  await play(world, slots, disturbance);
+  await play(world, slots, disturbances);
   return new Map([...world.recording].map(([channel, parts]) => [channel, [...parts]]));
 }
 

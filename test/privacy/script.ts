@@ -98,22 +98,28 @@ export async function changeEdge({ mesh }: World, kind: EdgeDeed, whom: string):
   }
 }
 
-/** What befalls the store as a slot begins: every shard is fenced, with its data or without. */
+/**
+ * What others bring about as a slot begins. FENCE, LOSS: every shard is fenced, with its data or without. CROWD, DESERT:
+ * so many follow the subject, or follow them no more, that their followers look them up, or are told again. BEFRIEND:
+ * the viewer becomes a friend of the subject.
+ */
 export interface Disturbance {
   readonly slot: number;
-  readonly kind: 'FENCE' | 'LOSS';
+  readonly kind: 'FENCE' | 'LOSS' | 'CROWD' | 'DESERT' | 'BEFRIEND';
 }
 
 /** All that the viewer does, with the slots of the hidden one in between. */
 export async function play(
   world: World,
   slots: readonly Deeds[],
-  disturbance?: Disturbance,
+  disturbances: readonly Disturbance[] = [],
 ): Promise<void> {
   const hidden = createHidden(world);
   const { friend } = world;
   const slot = async (i: number): Promise<void> => {
-    if (disturbance?.slot === i) await world.act('store', () => disturb(world, disturbance));
+    for (const disturbance of disturbances.filter((one) => one.slot === i)) {
+      await world.act('others', () => disturb(world, disturbance));
+    }
     await hidden(slots[i] ?? []);
   };
   const json = await world.connectViewer('json 1', 'presence.v1+json');
@@ -141,13 +147,30 @@ export async function play(
   await world.pass(LAST_MS);
 }
 
-async function disturb({ mesh }: World, { kind }: Disturbance): Promise<void> {
-  if (kind === 'LOSS') {
-    mesh.loseData();
-    return;
+async function disturb({ mesh, fans }: World, { kind }: Disturbance): Promise<void> {
+  const { store, graph } = mesh;
+  switch (kind) {
+    case 'LOSS':
+      mesh.loseData();
+      return;
+    case 'FENCE':
+      for (let shard = 0; shard < store.shardCount; shard++) {
+        await store.fence(shard, { truncate: false });
+      }
+      return;
+    case 'CROWD':
+      for (const userId of fans) {
+        await graph.unary((client) => client.follow, { userId, followedUserId: 'subject' });
+      }
+      return;
+    case 'DESERT':
+      for (const userId of fans) {
+        await graph.unary((client) => client.unfollow, { userId, followedUserId: 'subject' });
+      }
+      return;
+    case 'BEFRIEND':
+      return mesh.befriend('viewer', 'subject');
   }
-  const shards = Array.from({ length: mesh.store.shardCount }, (_, shard) => shard);
-  await Promise.all(shards.map((shard) => mesh.store.fence(shard, { truncate: false })));
 }
 
 /** Longer than a lease and than a watch's poll: what was begun in the last slot comes to an end. */

@@ -29,6 +29,8 @@ export type Relation = 'friend' | 'follower' | 'fan' | 'stranger';
 export interface World extends AsyncDisposable {
   readonly mesh: InProcessMesh;
   readonly recording: Recording;
+  /** Other users, so many that whom all of them follow is a celebrity. */
+  readonly fans: readonly string[];
   /** Does something in the name of somebody, and waits until all that comes of it is over. */
   act<T>(actor: string, action: () => T): Promise<Awaited<T>>;
   /** Lets time pass; who is connected to stay beats meanwhile. */
@@ -47,6 +49,8 @@ export interface World extends AsyncDisposable {
 export type Subprotocol = 'presence.v1+json' | 'presence.v1+proto';
 
 const LEASE_TTL_MS = 3000;
+const MAX_FOLLOWERS = 2;
+const FANS = ['fan1', 'fan2', 'fan3'];
 /** Of the test's time, after its start. */
 const BEGIN_MS = 60_000;
 const BEAT_MS = 800;
@@ -59,14 +63,19 @@ export async function createWorld(relation: Relation): Promise<World> {
   const disposer = createDisposer();
   const time = createOwnedTime();
   // What is numbered by who acted first is so whoever acts.
-  for (const actor of ['subject', 'friend', 'store', 'viewer']) time.actAs(actor);
+  for (const actor of ['subject', 'friend', 'others', 'viewer']) time.actAs(actor);
   let events = 0;
   const count = (): void => {
     events++;
   };
   const mesh = await whileTimePasses(time, () =>
     startInProcessMesh({
-      ...{ clock: time.clock, leaseTtlMs: LEASE_TTL_MS, closeGraceMs: 500, maxFollowers: 2 },
+      ...{
+        clock: time.clock,
+        leaseTtlMs: LEASE_TTL_MS,
+        closeGraceMs: 500,
+        maxFollowers: MAX_FOLLOWERS,
+      },
       aroundStore: (store) => countCalls(store, count),
     }),
   );
@@ -117,6 +126,7 @@ export async function createWorld(relation: Relation): Promise<World> {
   return {
     mesh,
     recording,
+    fans: FANS,
     act,
     async pass(ms) {
       for (let passed = 0; passed < ms; passed += STEP_MS) {
@@ -155,7 +165,7 @@ async function befriendAll({ graph, befriend }: InProcessMesh, relation: Relatio
   await befriend('viewer', 'third');
   if (relation === 'stranger') return;
   if (relation === 'friend') return befriend('viewer', 'subject');
-  const fans = relation === 'fan' ? ['fan1', 'fan2', 'fan3', 'viewer'] : ['viewer'];
+  const fans = relation === 'fan' ? [...FANS, 'viewer'] : ['viewer'];
   for (const userId of fans) {
     await graph.unary((client) => client.follow, { userId, followedUserId: 'subject' });
   }

@@ -76,9 +76,8 @@ export class Checks {
       return;
     }
     const isPushed = oracle.isPushed(viewer, subject);
-    // Of who is hidden the version is frozen, and a client takes no other mode of it: docs/decisions/0008.
-    const isModeRight = (seen.mode === 'MODE_PUSH') === isPushed || statusOf(seen) === 'OFFLINE';
-    if (!isModeRight) fail(device, scene, `sees ${words(subject, seen)} in the wrong mode`);
+    if ((seen.mode === 'MODE_PUSH') !== isPushed)
+      fail(device, scene, `sees ${words(subject, seen)} in the wrong mode`);
     const allowed = isPushed
       ? new Set([expected, oracle.shows(viewer, subject, nowMs - LATE_MS)])
       : this.#allowedInPull(device, subject, scene);
@@ -101,9 +100,10 @@ export class Checks {
     const allowed = this.#timeline(device.userId, presence.userId).since(sinceMs);
     if (allowed.has(statusOf(presence))) return;
     const isKnown = [...allowed].some((status) => status !== undefined);
-    // What is broken may make somebody look gone who is there, but never the other way round.
+    // What is broken may make somebody, or one of their devices, look gone who is there, but never the other way round.
     const mayLookGone = isTogether || brokenSinceMs !== undefined;
     if (mayLookGone && isKnown && statusOf(presence) === 'OFFLINE') return;
+    if (mayLookGone && allowed.has('ONLINE') && statusOf(presence) === 'AWAY') return;
     const truth = [...allowed].map((status) => status ?? 'nothing').join(' or ');
     fail(device, scene, `was told ${words(presence.userId, presence)}, but may see ${truth}`);
   }

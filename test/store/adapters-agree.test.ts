@@ -111,7 +111,7 @@ function expectNear(times: readonly number[], modelled: readonly number[]): void
 /** Gives the command and returns all that can be seen of it. */
 async function observe(store: PresenceStore, command: Command) {
   const answer = await give(store, command);
-  const [routes, { settled }, ...inspections] = await Promise.all([
+  const [routes, { settled, horizons }, ...inspections] = await Promise.all([
     store.routes(USERS),
     store.lookup(0, USERS),
     ...USERS.map((userId) => store.inspect(userId)),
@@ -120,7 +120,7 @@ async function observe(store: PresenceStore, command: Command) {
   return {
     same: { answer, routes, users: inspections.map(timeless) },
     times: inspections.flatMap(timesOf),
-    versions: settled.map(({ version }) => version),
+    versions: [...settled.map(({ version }) => version), ...horizons.map(({ floor }) => floor)],
   };
 }
 

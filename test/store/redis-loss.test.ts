@@ -118,12 +118,13 @@ test.each([
   const { settled } = await store.change({
     ...{ kind: 'close', userId, sessionId: `${userId}/1`, graceMs: 0, trace: '' },
   });
-  expect((await store.lookup(0, [])).forgottenBelow).toBeLessThanOrEqual(settled.version);
+  const before = await store.lookup(0, [userId]);
+  expect(before.horizons[0]!.forgottenBelow).toBeLessThanOrEqual(settled.version);
   await lose();
   await untilBack();
   await untilNoHold(store);
-  const { floor, forgottenBelow, settled: seen } = await store.lookup(0, [userId]);
-  expect(settled.version >= forgottenBelow ? 'above' : 'below').toBe(is);
+  const { floor, horizons, settled: seen } = await store.lookup(0, [userId]);
+  expect(settled.version >= horizons[0]!.forgottenBelow ? 'above' : 'below').toBe(is);
   const lastActiveMs = is === 'above' ? settled.lastActiveMs : 0;
   expect(seen).toEqual([{ ...settled, version: floor, lastActiveMs }]);
   await store.change({

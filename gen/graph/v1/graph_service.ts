@@ -165,9 +165,9 @@ export interface UnblockResponse {
 
 /**
  * What a viewer saw of a user when one blocked the other. Until the block ends they see one who has been OFFLINE since
- * then: with this version, or the floor of the user's shard when that is higher; and with this last-active, unless the
- * version is below what the shard has forgotten (presence.v1.GetPresenceResponse). What else the shard has is of what the
- * user does, and not to be shown.
+ * then: with this version, or the user's floor when that is higher; and with this last-active, unless the version is
+ * below what is forgotten (presence.v1.GetPresenceResponse tells both). What else is known of them is of what the user
+ * does, and not to be shown.
  */
 export interface Frozen {
   /** Last-active as then shown; absent for a user never seen. */

@@ -302,8 +302,9 @@ export interface GetPresenceResponse {
     | Duration
     | undefined;
   /**
-   * The floor of each one's shard, in the same order: nobody there is shown with a lower version. With the next field it
-   * says how somebody looks who has been OFFLINE since a version, whatever this one has done; see graph.v1.Frozen.
+   * With the next field, how somebody looks who has been OFFLINE since a version, whatever this one has done; see
+   * graph.v1.Frozen. They are shown with no lower version than this: the floor of the shard, or what the last change of
+   * the user's mode gave them. For each one, in the same order.
    */
   floors: bigint[];
   /**
@@ -372,8 +373,8 @@ export interface AnnounceRequest {
     | bigint
     | undefined;
   /**
-   * A new version in any case: the viewers see another mode, and clients take a higher version only. Without this and
-   * the next one it keeps the subject's, since others can read a version too: the viewers have nothing of the subject
+   * A new version in any case: the viewers see another mode, and clients take a higher version only. So do those from
+   * whom the subject is hidden: their floor of the subject rises (GetPresenceResponse). Without this and the next one it keeps the subject's, since others can read a version too: the viewers have nothing of the subject
    * yet, as new friends.
    */
   renew: boolean;
