@@ -68,6 +68,7 @@ describe.each(MESHES)('%s', (_, start) => {
     expect(told.filter((status) => status !== 'STATUS_OFFLINE')).toEqual([]);
   });
 
+  // Within a second: by the clock of the test, in test/simulation.
   test('a follower who watches sees the change soon, and no more once they stop', async () => {
     await makeCelebrity('idol');
     using fan = await connect(mesh.address, 'idol-fan0');

@@ -41,11 +41,13 @@ describe('graph without its Dgraph', () => {
   test('migrates the schema of an older version and keeps the data', async () => {
     const connection = createDgraphConnection({ address, clock });
     await connection.alter('mesh.user_id: string @index(exact) .\nmesh.friend: [uid] .');
-    await connection.transact((transaction) =>
-      transaction.commit({
-        set: '_:a <mesh.user_id> "old-a" .\n_:b <mesh.user_id> "old-b" .\n_:a <mesh.friend> _:b .',
-        remove: '',
-      }),
+    await connection.transact(
+      (transaction) =>
+        transaction.commit({
+          set: '_:a <mesh.user_id> "old-a" .\n_:b <mesh.user_id> "old-b" .\n_:a <mesh.friend> _:b .',
+          remove: '',
+        }),
+      SLOW_MS,
     );
     connection[Symbol.dispose]();
     await store.prepare();
