@@ -111,7 +111,7 @@ test('the button goes when the friend comes, on screen, and is fresh when they l
   await button(page, { pressed: true }).waitFor();
   const bob = await join(gateway, 'bob');
   await page.locator('#people').getByText('online', { exact: true }).waitFor();
-  expect(await button(page).isVisible()).toBe(false);
+  await button(page).waitFor({ state: 'hidden' });
   await eventually(async () => expect(await waiting()).toEqual([]));
   bob.send({ logout: {} });
   await bob.whenClosed();
@@ -178,8 +178,9 @@ test('the service worker shows what comes, once for each subject', async () => {
  * makes Chromium forget that one: it takes what it has stored and does not display yet for what the user closed.
  */
 async function countShows(page: Page): Promise<() => Promise<number>> {
-  const [worker] = page.context().serviceWorkers();
-  await worker!.evaluate(`
+  const worker = await eventually(() => page.context().serviceWorkers()[0] ?? false);
+  if (!worker) throw new Error('no service worker');
+  await worker.evaluate(`
     self.shows = 0;
     const show = ServiceWorkerRegistration.prototype.showNotification;
     ServiceWorkerRegistration.prototype.showNotification = async function (...notification) {
@@ -187,7 +188,7 @@ async function countShows(page: Page): Promise<() => Promise<number>> {
       self.shows += 1;
     };
   `);
-  return () => worker!.evaluate<number>('self.shows');
+  return () => worker.evaluate<number>('self.shows');
 }
 
 const SHOWN = `navigator.serviceWorker.getRegistration('/console/')

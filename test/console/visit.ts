@@ -7,8 +7,8 @@ import { packageRoot } from '../support/package-root.ts';
 /** As `npm run build` leaves it. */
 export const consoleDir = pathToFileURL(`${join(packageRoot(), 'dist', 'console')}/`);
 
-/** For what the page shows at once on an idle machine. */
-const DEADLINE_MS = 25_000;
+/** For what the page shows at once on an idle machine, or with the next try to connect. */
+const DEADLINE_MS = 60_000;
 
 export interface Visit extends AsyncDisposable {
   readonly page: Page;

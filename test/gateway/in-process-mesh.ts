@@ -167,7 +167,7 @@ export async function startInProcessMesh(
           vapidPublicKey: vapid.publicKey,
           httpPort: 0,
           auth: { mode: 'dev' },
-          heartbeatIntervalMs: 300,
+          heartbeatIntervalMs: 5000,
           drainMs: 200,
           limits: { requests: ANY_RATE },
           ...overrides,

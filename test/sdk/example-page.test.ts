@@ -33,7 +33,7 @@ test('friends appear, a choice is made, and it ends with a log-out; a wrong addr
   await import(join(PAGE, 'main.ts'));
 
   await eventually(() => expect(textOf('friends')).toContain('bob · offline'));
-  expect(textOf('connection')).toBe('live');
+  await eventually(() => expect(textOf('connection')).toBe('live'));
   using bob = await enter(gateway, 'bob');
   await eventually(() => expect(textOf('friends')).toContain('bob · online'));
   const status = find('#status', window.HTMLSelectElement);

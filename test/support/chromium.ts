@@ -20,5 +20,6 @@ export async function startChromium(): Promise<Browser> {
   const say = (line: string): boolean => process.stderr.write(`${line}\n`);
   await installByApt('chromium', { clock: systemClock, say });
   requireTools('The console in a real browser', 'chromium');
-  return chromium.launch({ executablePath: findTool('chromium')!, args: QUIET });
+  const executablePath = findTool('chromium')!;
+  return chromium.launch({ executablePath, args: QUIET, timeout: 120_000 });
 }

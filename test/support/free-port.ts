@@ -8,11 +8,18 @@ import { systemClock } from '../../lib/clock.ts';
  */
 const LOWEST = 16_000;
 const HIGHEST = 32_000;
+/** Jest's workers draw from ports of their own: what one was given and does not listen on yet is free to the others. */
+const WORKERS = 32;
+const WORKER = Number(process.env['JEST_WORKER_ID'] ?? 0) % WORKERS;
+const given = new Set<number>();
 
-/** A TCP port of 127.0.0.1 that nobody listened on a moment ago, and nobody gets by chance. */
+/** A TCP port of 127.0.0.1 that nobody listened on a moment ago, nobody was given, and nobody gets by chance. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = LOWEST + Math.floor(systemClock.random() * (HIGHEST - LOWEST));
+    const port =
+      LOWEST + WORKERS * Math.floor((systemClock.random() * (HIGHEST - LOWEST)) / WORKERS) + WORKER;
+    if (given.has(port)) continue;
+    given.add(port);
     if (await canListen(port)) return port;
   }
 }
