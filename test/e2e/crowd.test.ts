@@ -57,7 +57,7 @@ beforeAll(async () => {
   await loadGraph();
   await followTopics(stack.kafka.brokers);
   await everybodyConnects();
-}, 5 * MINUTE_MS);
+}, 10 * MINUTE_MS);
 
 afterAll(async () => {
   for (const client of clients.values()) client[Symbol.dispose]();
@@ -154,7 +154,7 @@ test(
       }
     });
   },
-  3 * MINUTE_MS,
+  5 * MINUTE_MS,
 );
 
 const STATUSES = [Status.STATUS_BUSY, Status.STATUS_AWAY, Status.STATUS_ONLINE];
@@ -170,7 +170,11 @@ test(
       for (const [i, userId] of subjects.entries()) {
         const choice = (round + i) % STATUSES.length;
         const change = { $case: 'chosen', value: STATUSES[choice]! } as const;
-        await presence.unary((client) => client.setStatus, { userId, change });
+        await presence.unary(
+          (client) => client.setStatus,
+          { userId, change },
+          { timeoutMs: MINUTE_MS },
+        );
         last.set(userId, choice);
         if (++changes === 300) await mesh.fanout[0]!.kill();
       }
@@ -182,5 +186,5 @@ test(
       }
     }
   },
-  3 * MINUTE_MS,
+  5 * MINUTE_MS,
 );

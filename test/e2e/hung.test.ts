@@ -15,10 +15,11 @@ import { eventually } from '../support/eventually.ts';
 import type { Mesh, MeshPart } from '../support/mesh.ts';
 import { startStack } from '../support/stack.ts';
 
-const LEASE_TTL_MS = 6000;
+/** Half a dozen times as long as it takes to find out that a process hangs, on a quiet machine. */
+const LEASE_TTL_MS = 15_000;
 const HEARTBEAT_MS = 500;
 /** For a machine that is slow: nothing that is asserted depends on it. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 let disposer: Disposer;
 let mesh: Mesh;
@@ -124,7 +125,7 @@ test.each(parts)(
       async () => {
         const now = await lastActive(userIds);
         for (const [i, atMs] of now.entries()) {
-          expect(atMs).toBeGreaterThan(before[i]! + 3 * LEASE_TTL_MS);
+          expect(atMs).toBeGreaterThan(before[i]! + 2 * LEASE_TTL_MS);
         }
       },
       { timeoutMs: PATIENCE_MS, intervalMs: 500 },
@@ -146,7 +147,7 @@ test.each(parts)(
       client[Symbol.dispose]();
     }
   },
-  240_000,
+  480_000,
 );
 
 test('what was asked of a process that hung is not done when it goes on', async () => {
@@ -168,8 +169,10 @@ test('what was asked of a process that hung is not done when it goes on', async 
     { timeoutMs: 2000 },
   );
   const lateCall = choose(alone, Status.STATUS_AWAY, 2000);
-  await expect(late).rejects.toThrow('no answer within');
-  await expect(lateCall).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
+  await Promise.all([
+    expect(late).rejects.toThrow('no answer within'),
+    expect(lateCall).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED }),
+  ]);
   await choose(well, Status.STATUS_ONLINE, PATIENCE_MS);
   hung!.resume();
   // Questions of a stream are read in order, and changes are taken again only when all that waited has been read.
@@ -180,4 +183,4 @@ test('what was asked of a process that hung is not done when it goes on', async 
   const { presences } = await well.unary((to) => to.getPresence, { userIds: [user('alice')] });
   expect(presences.map(({ status }) => status)).toEqual([Status.STATUS_ONLINE]);
   expect(alice.closed).toBeUndefined();
-});
+}, 480_000);

@@ -214,4 +214,4 @@ test('mesh up notifies without a setting', async () => {
       { data: { userId: bob.userId, status: 'STATUS_ONLINE' } },
     ]),
   );
-}, 30_000);
+});

@@ -62,4 +62,4 @@ test('a friend’s OFFLINE is found by its tags, with its whole way', async () =
     const send = under(under(outbox, SPANS.audience), SPANS.send);
     expect(under(send, SPANS.deliver)?.tags['presence.recipients']).toBe('1');
   });
-}, 30_000);
+});

@@ -198,7 +198,10 @@ describe.each([
       await mesh.presencePart!.kill();
       await eventually(() => expect(consumer.problems()).toContain('trying again'));
       await mesh.presencePart!.start();
-      // A gateway that has long been without presence sends its clients away.
+      // A gateway that has long been without presence has sent its clients away, and takes none for a moment.
+      const readyUrl = `http://${mesh.gatewayAddress}/readyz`;
+      const headers = { connection: 'close' };
+      await eventually(async () => expect((await fetch(readyUrl, { headers })).ok).toBe(true));
       using again = await connect(mesh.gatewayAddress, 'patient');
       await eventually(() => choose('patient', Status.STATUS_BUSY));
       await eventually(() => expect(consumer.lines.at(-1)).toContain('patient BUSY'));

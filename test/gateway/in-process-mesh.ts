@@ -20,7 +20,7 @@ import { generateVapidKeys, type VapidKeys } from '../../lib/web-push/vapid.ts';
 import { createPresence, type PresencePart } from '../../presence/app.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
-import { open, type ConnectOptions, type EdgeClient } from '../support/edge-client.ts';
+import { connect, type ConnectOptions, type EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface InProcessMeshOptions {
@@ -193,15 +193,10 @@ export async function startInProcessMesh(
 export const addressOf = (gateway: Gateway): string => `${HOST}:${gateway.port}`;
 
 /** A client that beats every 200 ms; resolves when its first snapshot is complete. */
-export async function join(
+export function join(
   gateway: Gateway,
   userId: string,
   options: ConnectOptions = {},
 ): Promise<EdgeClient> {
-  const client = open(addressOf(gateway), userId, { heartbeatMs: 200, ...options });
-  await eventually(() => {
-    if (client.closed) throw new Error(`closed with ${client.closed.code} ${client.closed.reason}`);
-    return client.frames.some(({ snapshot }) => snapshot?.last);
-  });
-  return client;
+  return connect(addressOf(gateway), userId, { heartbeatMs: 200, ...options });
 }

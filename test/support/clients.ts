@@ -1,6 +1,7 @@
 /** gRPC clients of the parts' services, as their users have them. */
 import { GraphServiceClient } from '../../gen/graph/v1/graph_service.ts';
 import { PresenceServiceClient } from '../../gen/presence/v1/presence_service.ts';
+import { ConnectionRegistryServiceClient } from '../../gen/registry/v1/registry_service.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { createClientPool, type CallSettings, type ClientPool } from '../../lib/grpc/client.ts';
 import type { BaseClient } from '../../lib/grpc/peer.ts';
@@ -10,6 +11,18 @@ export const openGraph = (...addresses: readonly string[]): ClientPool<GraphServ
 
 export const openPresence = (...addresses: readonly string[]): ClientPool<PresenceServiceClient> =>
   patient(createClientPool({ service: PresenceServiceClient, name: 'presence', addresses, clock }));
+
+export const openRegistry = (
+  ...addresses: readonly string[]
+): ClientPool<ConnectionRegistryServiceClient> =>
+  patient(
+    createClientPool({
+      service: ConnectionRegistryServiceClient,
+      name: 'presence',
+      addresses,
+      clock,
+    }),
+  );
 
 const PATIENCE_MS = 30_000;
 

@@ -42,11 +42,10 @@ export async function connect(
   options: ConnectOptions = {},
 ): Promise<EdgeClient> {
   const client = open(address, userId, options);
-  await eventually(() => {
-    if (client.closed) throw new Error(`closed with ${client.closed.code} ${client.closed.reason}`);
-    return client.frames.some(({ snapshot }) => snapshot?.last);
-  });
-  return client;
+  const hasView = (): boolean => client.frames.some(({ snapshot }) => snapshot?.last);
+  await eventually(() => hasView() || client.closed !== undefined);
+  if (hasView()) return client;
+  throw new Error(`closed with ${client.closed?.code} ${client.closed?.reason}`);
 }
 
 export function open(address: string, userId: string, options: ConnectOptions = {}): EdgeClient {
