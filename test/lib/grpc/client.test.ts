@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../../../lib/clock.ts';
 import { createClientPool, type ClientPool } from '../../../lib/grpc/client.ts';
 import { createGrpcServer, type GrpcServer } from '../../../lib/grpc/server.ts';
 import { createReadiness } from '../../../lib/readiness.ts';
+import { patient } from '../../support/clients.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const SERVING = 1;
@@ -53,13 +54,15 @@ async function stop(server: GrpcServer): Promise<void> {
 }
 
 function open(port: number): ClientPool<HealthClient> {
-  pool = createClientPool({
-    service: HealthClient,
-    name: 'health',
-    addresses: [`health:${port}`],
-    clock,
-    resolve: () => (found instanceof Error ? Promise.reject(found) : Promise.resolve(found)),
-  });
+  pool = patient(
+    createClientPool({
+      service: HealthClient,
+      name: 'health',
+      addresses: [`health:${port}`],
+      clock,
+      resolve: () => (found instanceof Error ? Promise.reject(found) : Promise.resolve(found)),
+    }),
+  );
   return pool;
 }
 
@@ -117,11 +120,13 @@ test('a name that cannot be looked up is told, what was known of it stays, and i
 
 test('localhost works as the machine looks it up', async () => {
   const { port } = await startServer(FIRST, true);
-  pool = createClientPool({
-    service: HealthClient,
-    name: 'health',
-    addresses: [`localhost:${port}`],
-    clock,
-  });
+  pool = patient(
+    createClientPool({
+      service: HealthClient,
+      name: 'health',
+      addresses: [`localhost:${port}`],
+      clock,
+    }),
+  );
   expect(await answers(pool)).toEqual(new Set([SERVING]));
 });

@@ -16,6 +16,7 @@ import type { Answer, Question } from '../../../lib/grpc/questions.ts';
 import { createGrpcServer, type GrpcServer } from '../../../lib/grpc/server.ts';
 import { createLogger } from '../../../lib/logger.ts';
 import { createReadiness } from '../../../lib/readiness.ts';
+import { patient } from '../../support/clients.ts';
 import { eventually } from '../../support/eventually.ts';
 
 type Handle = (request: GetAudienceRequest, context: CallContext) => Promise<GetAudienceResponse>;
@@ -52,7 +53,9 @@ async function serve(handle: Handle): Promise<string> {
 }
 
 function poolOf(...addresses: string[]) {
-  return createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock });
+  return patient(
+    createClientPool({ service: GraphServiceClient, name: 'graph', addresses, clock }),
+  );
 }
 
 const request = (subjectUserId: string): GetAudienceRequest => ({

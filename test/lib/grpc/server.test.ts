@@ -7,6 +7,7 @@ import { unary } from '../../../lib/grpc/handlers.ts';
 import { createGrpcServer, type GrpcServer } from '../../../lib/grpc/server.ts';
 import { createLogger } from '../../../lib/logger.ts';
 import { createReadiness, type Readiness } from '../../../lib/readiness.ts';
+import { patient } from '../../support/clients.ts';
 import { HealthClient } from '../../../gen/grpc/health/v1/health.ts';
 import {
   ServerReflectionClient,
@@ -40,7 +41,7 @@ afterEach(async () => {
 const address = (): string => `127.0.0.1:${server.port}`;
 
 function healthPool(addresses: readonly string[]) {
-  return createClientPool({ service: HealthClient, name: 'health', addresses, clock });
+  return patient(createClientPool({ service: HealthClient, name: 'health', addresses, clock }));
 }
 
 test.each(['test.v1.Test', ''])('health of %p follows readiness', async (service) => {
