@@ -20,6 +20,8 @@ export interface ViewerGroup {
   readonly userIds: readonly string[];
   /** They are sent nothing, but what their gateways took from the graph is to be read again. */
   readonly quiet: boolean;
+  /** Above 0: they are sent all that they see anew, no older than this revision of the graph. */
+  readonly viewRevision: bigint;
 }
 
 const statusOf: Record<VisibleStatus, Status> = {
@@ -54,7 +56,7 @@ export function viewerGroups(entry: OutboxEntry, audience: GetAudienceResponse):
     {
       change: { $case: 'removedUserId' as const, value: entry.settled.userId },
       userIds: audience.removedUserIds,
-      quiet: false,
+      ...LOUD,
     },
   ].filter(({ userIds }) => userIds.length > 0);
 }
@@ -95,7 +97,16 @@ function keptOf({ horizon }: OutboxEntry): Kept {
   };
 }
 
-function update({ quiet }: OutboxEntry, userIds: readonly string[], value: Presence): ViewerGroup {
-  const isQuiet = quiet === 'ALL' || (quiet === 'PULLED' && value.mode === Mode.MODE_PULL);
-  return { change: { $case: 'update', value }, userIds, quiet: isQuiet };
+function update(entry: OutboxEntry, userIds: readonly string[], value: Presence): ViewerGroup {
+  return { change: { $case: 'update', value }, userIds, ...loudnessOf(entry, value.mode) };
+}
+
+type Loudness = Pick<ViewerGroup, 'quiet' | 'viewRevision'>;
+
+const LOUD: Loudness = { quiet: false, viewRevision: 0n };
+const QUIET: Loudness = { quiet: true, viewRevision: 0n };
+
+function loudnessOf({ quiet, graphRevision }: OutboxEntry, mode: Mode): Loudness {
+  if (quiet === 'VIEW') return { quiet: true, viewRevision: BigInt(graphRevision) };
+  return quiet === 'ALL' || (quiet === 'PULLED' && mode === Mode.MODE_PULL) ? QUIET : LOUD;
 }

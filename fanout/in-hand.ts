@@ -23,15 +23,17 @@ export interface InHand {
  *   for few.
  * - An announcement is for the viewers it names, among them ones no transition reaches (they look up, or the subject
  *   is hidden from them or gone from their view): only an announcement that names them all replaces it, and a quiet
- *   one, of which some hear nothing, replaces none of which more hear.
+ *   one, of which some hear nothing, replaces none of which more hear. One that renews their view is replaced by its
+ *   like alone: whatever else they are told may have the version they have.
  */
 export function covers(later: OutboxEntry, earlier: OutboxEntry): boolean {
   if (earlier.only.length === 0) return later.only.length === 0;
+  if (earlier.quiet === 'VIEW' && later.quiet !== 'VIEW') return false;
   if (LOUDNESS[later.quiet ?? 'NONE'] < LOUDNESS[earlier.quiet ?? 'NONE']) return false;
   return later.only.length > 0 && earlier.only.every((userId) => later.only.includes(userId));
 }
 
-const LOUDNESS: Record<Quiet | 'NONE', number> = { ALL: 0, PULLED: 1, NONE: 2 };
+const LOUDNESS: Record<Quiet | 'NONE', number> = { ALL: 0, VIEW: 0, PULLED: 1, NONE: 2 };
 
 export interface Subjects {
   /** Takes the entry in after all others of its subject. @returns the one before it. */

@@ -36,6 +36,7 @@ export function deliveryRecord(
     causedAt: new Date(entry.causedAtMs),
     sentAt: new Date(sentAtMs),
     quiet: parcel.quiet,
+    viewRevision: parcel.viewRevision,
   };
   return {
     key: entry.settled.userId,

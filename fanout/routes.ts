@@ -6,6 +6,7 @@ export interface GatewayParcel {
   readonly gatewayId: string;
   readonly change: ViewChange;
   readonly quiet: boolean;
+  readonly viewRevision: bigint;
   /** 1 to MAX_RECIPIENTS. */
   readonly recipientUserIds: readonly string[];
 }
@@ -22,10 +23,10 @@ export function parcelsFor(
   routesOf: RoutesOf,
   live: ReadonlySet<string>,
 ): GatewayParcel[] {
-  return groups.flatMap(({ change, quiet, userIds }) =>
+  return groups.flatMap(({ userIds, ...group }) =>
     [...byGateway(userIds, routesOf, live)].flatMap(([gatewayId, recipients]) =>
       chunks(recipients, MAX_RECIPIENTS).map((recipientUserIds) => ({
-        ...{ gatewayId, change, quiet, recipientUserIds },
+        ...{ gatewayId, ...group, recipientUserIds },
       })),
     ),
   );

@@ -56,9 +56,11 @@ export interface Announcement {
   readonly shownVersion?: number | undefined;
   /**
    * A new version, which others can read too, so only where clients need one: ALWAYS since the viewers see another
-   * mode, PRESENT since they see another status unless the subject is OFFLINE. Absent: they had nothing of the subject.
+   * mode, PRESENT since they see another status unless the subject is OFFLINE. VIEW: they see another status, but it is
+   * they who changed the edge, and the subject's version is not to tell of it: they are shown all they see anew.
+   * Absent: they had nothing of the subject.
    */
-  readonly renew?: 'ALWAYS' | 'PRESENT' | undefined;
+  readonly renew?: 'ALWAYS' | 'PRESENT' | 'VIEW' | undefined;
 }
 
 export interface Plan {
@@ -181,7 +183,8 @@ interface Shown {
 
 /**
  * Shows each anew to the other if the other sees them. A stranger must not be told, least of all that they were
- * blocked; but one who sees a stranger has a changed list of contacts, so that their own revision rises.
+ * blocked; but one who sees a stranger has a changed list of contacts, so that their own revision rises. Who is blocked
+ * keeps their version: they could have a friend read it.
  */
 function announceSight({ from, to }: Pair, state: PairState, shown: Shown): Announcement[] {
   const { sees, seen } = sight(state);
@@ -194,7 +197,7 @@ function announceSight({ from, to }: Pair, state: PairState, shown: Shown): Anno
   ): Announcement =>
     isSeen
       ? {
-          ...{ subject, only: [viewer], renew: 'PRESENT' },
+          ...{ subject, only: [viewer], renew: subject === from ? 'PRESENT' : 'VIEW' },
           ...(version !== undefined && { shownVersion: version }),
         }
       : { subject, only: [] };

@@ -13,6 +13,7 @@ export function presenceThrough(presence: ClientPool<PresenceServiceClient>): An
         shownVersion: shownVersion === undefined ? undefined : BigInt(shownVersion),
         renew: renew === 'ALWAYS',
         renewPresent: renew === 'PRESENT',
+        renewView: renew === 'VIEW',
       };
       const settings = { traceparent, isIdempotent: true };
       const response = await presence.unary((client) => client.announce, request, settings);

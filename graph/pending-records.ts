@@ -21,7 +21,7 @@ const body = z.object({
       subject: z.string(),
       only: z.union([z.array(z.string()), z.literal('FOLLOWERS')]),
       shownVersion: z.number().optional(),
-      renew: z.enum(['ALWAYS', 'PRESENT']).optional(),
+      renew: z.enum(['ALWAYS', 'PRESENT', 'VIEW']).optional(),
     }),
   ),
   blockId: z.string().optional(),

@@ -81,8 +81,10 @@ export async function filterOffline(
   return { presences: offline.map(({ settled }) => toPresence(settled)) };
 }
 
-function renewalOf({ renew, renewPresent }: AnnounceRequest): { renew?: Renewal } {
+function renewalOf(request: AnnounceRequest): { renew?: Renewal } {
+  const { renew, renewPresent, renewView } = request;
   if (renew) return { renew: 'ALWAYS' };
+  if (renewView) return { renew: 'VIEW' };
   return renewPresent ? { renew: 'PRESENT' } : {};
 }
 

@@ -151,7 +151,7 @@ export function horizonOf(
 
 /** They see another mode at the version that one would have who left when an edge hid them, and did nothing since. */
 function renewHidden(user: UserState, at: Moment, renew: Renewal | undefined): void {
-  if (renew === 'PRESENT') user.hiddenVersion = user.version;
+  if (renew === 'PRESENT' || renew === 'VIEW') user.hiddenVersion = user.version;
   if (renew !== 'ALWAYS') return;
   const last = Math.max(user.renewedVersion, user.hiddenVersion);
   user.renewedVersion = nextVersion(last, at.floor, at.nowMs);
@@ -171,8 +171,10 @@ function sinceShown(
   return version <= floor ? 'TIED' : 'CHANGED';
 }
 
-const quietOf = (renew: Renewal | undefined): Quiet | undefined =>
-  renew === 'PRESENT' ? 'PULLED' : undefined;
+function quietOf(renew: Renewal | undefined): Quiet | undefined {
+  if (renew === 'VIEW') return 'VIEW';
+  return renew === 'PRESENT' ? 'PULLED' : undefined;
+}
 
 /** Returns the one that died last. */
 function dropDead(user: UserState, at: Moment): Session | undefined {

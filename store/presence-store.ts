@@ -63,8 +63,8 @@ export interface BeatReply extends ShardState {
 export type Cause =
   'OPENED' | 'CHOSEN' | 'ACTIVITY' | 'EXPIRED' | 'CLOSED' | 'LOGOUT' | 'ANNOUNCED';
 
-export type Renewal = 'PRESENT' | 'ALWAYS';
-export type Quiet = 'ALL' | 'PULLED';
+export type Renewal = 'PRESENT' | 'ALWAYS' | 'VIEW';
+export type Quiet = 'ALL' | 'PULLED' | 'VIEW';
 
 export type Change = {
   readonly userId: string;
@@ -128,7 +128,8 @@ export type Change = {
        * those from whom the user is hidden have a new version of them too (`Horizon`), the one that somebody would have
        * who left then. PRESENT: `only` see another status, as if it had changed, so that the entry is quiet for those
        * who look up; and a user who is OFFLINE gets one too when what `only` were shown and what they are to see are at
-       * the same version, since a fence or another mode has raised both.
+       * the same version, since a fence or another mode has raised both. VIEW: none, though `only` see another status,
+       * since the user did nothing: they are to read all they see anew.
        */
       readonly renew?: Renewal;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */
@@ -161,7 +162,7 @@ export interface OutboxEntry {
   readonly only: readonly string[];
   /**
    * Those are sent nothing, though an edge changed. ALL: it is what they see already. PULLED: those to whom the user is
-   * in pull mode, since they look up. Absent: nobody.
+   * in pull mode, since they look up. VIEW: they are sent all they see anew. Absent: nobody.
    */
   readonly quiet?: Quiet | undefined;
   /** Of an announcement, which those may be told from whom the user is hidden. */

@@ -51,6 +51,7 @@ function deliver(
     sockets += sessions.length;
     for (const session of sessions) {
       if (!delivery.quiet) session.deliver(change);
+      if (delivery.viewRevision > 0n) session.renewView(delivery.viewRevision);
       if (session.watching) watches.delivered(session, change, delivery.quiet);
     }
   }

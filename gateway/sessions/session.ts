@@ -141,6 +141,12 @@ export class Session implements LeaseOwner {
     else this.#require(Need.snapshot);
   }
 
+  /** What the user did changed how they see others, as of this revision of the graph; versions tell nothing of it. */
+  renewView(revision: bigint): void {
+    this.#sawRevision(revision);
+    this.#require(Need.snapshot);
+  }
+
   logout(): void {
     this.#end(CLOSE.loggedOut, CloseReason.CLOSE_REASON_LOGOUT);
   }
@@ -271,13 +277,17 @@ export class Session implements LeaseOwner {
     if (!this.#enter('snapshotting')) return;
     const leaseTtlMs = durationMs(reply.leaseTtl);
     const holdMs = durationMs(reply.holdRemaining);
-    this.#graphRevision = reply.graphRevision;
+    this.#sawRevision(reply.graphRevision);
     this.#welcome = this.#welcomeOf(reply);
     this.lease.registered(reply.shard, beatAtMs, Math.trunc(this.#context.clock.monotonic()));
     this.#steps.require(Need.snapshot);
     this.#context.heartbeats.noteFloor(reply.shard, reply.floor, holdMs);
     this.#context.heartbeats.track(this.lease, leaseTtlMs);
     if (holdMs > 0) this.snapshotAfter(holdMs);
+  }
+
+  #sawRevision(revision: bigint): void {
+    if (revision > this.#graphRevision) this.#graphRevision = revision;
   }
 
   #welcomeOf({ chosen, leaseTtl }: RegisterSessionResponse): ServerMessage {

@@ -1,6 +1,6 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
--- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS or '')
+-- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS, VIEW or '')
 -- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1), problem;
 --          or FULL: the user has too many sessions for one more, and nothing was written
 -- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
@@ -89,7 +89,7 @@ local function announce(origin)
   local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and (not is_offline or is_tied)
   if is_renewed then next_version(shard, user) end
   if renew == 'ALWAYS' then renew_hidden(shard, user) end
-  if renew == 'PRESENT' then put(user, 'hidden', digits(user.version)) end
+  if renew == 'PRESENT' or renew == 'VIEW' then put(user, 'hidden', digits(user.version)) end
   if only == '[]' then return end
   tell(shard, user, origin, only)
   tell_horizon(shard, user, KEYS[1])
@@ -97,6 +97,8 @@ local function announce(origin)
     mark_quiet(user, 'ALL')
   elseif renew == 'PRESENT' then
     mark_quiet(user, 'PULLED')
+  elseif renew == 'VIEW' then
+    mark_quiet(user, 'VIEW')
   end
 end
 

@@ -68,6 +68,19 @@ export function announcementConformance(openStore: OpenStore): void {
       expect(entries.map(({ quiet }) => quiet)).toEqual(Array(5).fill(undefined));
     });
 
+    test('those who changed the edge read their view anew, unless nothing has changed in it', async () => {
+      const userId = newUser();
+      const { settled: online } = await store().change(open(userId));
+      const { settled } = await announce(userId, { renew: 'VIEW' });
+      expect(settled).toEqual(online);
+      const { settled: offline } = await leave(userId);
+      await announce(userId, { renew: 'VIEW', shownVersion: online.version });
+      await announce(userId, { renew: 'VIEW', shownVersion: offline.version });
+      const told = (await outboxOf(store(), userId)).filter(({ cause }) => cause === 'ANNOUNCED');
+      expect(told.map(({ quiet }) => quiet)).toEqual(['VIEW', 'VIEW', 'ALL']);
+      expect(await settledOf(store(), userId)).toEqual(offline);
+    });
+
     const fence = async (userId: string): Promise<number> => {
       const { floor } = await store().fence(store().shardOf(userId), { truncate: false });
       await untilNoHold(store());

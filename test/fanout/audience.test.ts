@@ -22,6 +22,7 @@ test('viewers of a group see the subject as it is, in their mode', () => {
       userIds,
       change: { $case: 'update', value: { ...seen, lastActive, mode } },
       quiet: false,
+      viewRevision: 0n,
     })),
   );
 });
@@ -40,6 +41,7 @@ test('one from whom the subject is hidden sees what was frozen, nothing of now',
         },
       },
       quiet: false,
+      viewRevision: 0n,
     },
   ]);
 });
@@ -72,6 +74,7 @@ test('the announcement of a block, before anything is frozen, hides with its own
 
 test.each([
   ['ALL' as const, [true, true, true]],
+  ['VIEW' as const, [true, true, true]],
   ['PULLED' as const, [false, true, true]],
   [undefined, [false, false, false]],
 ])('quiet for %s', (quiet, expected) => {
@@ -83,12 +86,19 @@ test.each([
   const announced = entryOf('alice', 1, { only: ['bob', 'carol', 'eve'], quiet });
   const told = viewerGroups(announced, audience({ groups, hidden }));
   expect(told.map((group) => group.quiet)).toEqual(expected);
+  const renewed = quiet === 'VIEW' ? BigInt(announced.graphRevision) : 0n;
+  expect(told.map((group) => group.viewRevision)).toEqual(Array(3).fill(renewed));
 });
 
 test('viewers who do not see the subject any more are told so, and empty groups are none', () => {
   const groups = [{ mode: Mode.MODE_PUSH, userIds: [] }];
   expect(viewerGroups(entry, audience({ groups, removedUserIds: ['x', 'y'] }))).toEqual([
-    { userIds: ['x', 'y'], change: { $case: 'removedUserId', value: 'alice' }, quiet: false },
+    {
+      userIds: ['x', 'y'],
+      change: { $case: 'removedUserId', value: 'alice' },
+      quiet: false,
+      viewRevision: 0n,
+    },
   ]);
 });
 

@@ -59,6 +59,16 @@ test('an announcement that some hear nothing of replaces none of which more hear
   expect(items.map(({ superseded }) => superseded)).toEqual([false, false, true, false]);
 });
 
+test('what renews a view is replaced by its like alone', () => {
+  const subjects = createSubjects();
+  const first = inHand(entryOf('alice', 1, { only: ['bob'], quiet: 'VIEW' }));
+  const loud = inHand(entryOf('alice', 1, { only: ['bob'] }));
+  for (const item of [first, loud]) subjects.add(item);
+  expect([first, loud].map(({ superseded }) => superseded)).toEqual([false, false]);
+  subjects.add(inHand(entryOf('alice', 1, { only: ['bob'], quiet: 'VIEW' })));
+  expect([first, loud].map(({ superseded }) => superseded)).toEqual([true, false]);
+});
+
 test('entries of a subject follow one another until they are removed', () => {
   const subjects = createSubjects();
   const [first, second, third] = [1, 2, 3].map((version) => inHand(entryOf('alice', version)));

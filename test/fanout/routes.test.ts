@@ -15,7 +15,7 @@ test('every viewer on a live gateway is addressed there once, and nobody else', 
     fc.property(routes, live, (routeOf, alive) => {
       const userIds = Object.keys(routeOf);
       const parcels = parcelsFor(
-        [{ change, userIds, quiet: false }],
+        [{ change, userIds, quiet: false, viewRevision: 0n }],
         (id) => routeOf[id] ?? [],
         alive,
       );
@@ -33,7 +33,11 @@ test('every viewer on a live gateway is addressed there once, and nobody else', 
 
 test('a large audience goes in messages of bounded size', () => {
   const userIds = Array.from({ length: 2 * MAX_RECIPIENTS + 1 }, (_, i) => `u${i}`);
-  const parcels = parcelsFor([{ change, userIds, quiet: false }], () => ['a'], new Set(['a']));
+  const parcels = parcelsFor(
+    [{ change, userIds, quiet: false, viewRevision: 0n }],
+    () => ['a'],
+    new Set(['a']),
+  );
   expect(parcels.map(({ recipientUserIds }) => recipientUserIds.length)).toEqual([
     ...[MAX_RECIPIENTS, MAX_RECIPIENTS, 1],
   ]);

@@ -272,6 +272,7 @@ test('a client that does not read is kept the newest of each subject only', asyn
           causedAt: undefined,
           sentAt: undefined,
           quiet: false,
+          viewRevision: 0n,
         },
       },
     }).finish(),

@@ -94,6 +94,23 @@ test('a resync sends the snapshot again, without a welcome', async () => {
   expect(hana.frames.filter(({ welcome }) => welcome)).toHaveLength(1);
 });
 
+test('who blocks sees it at once, and no version but theirs tells of it', async () => {
+  await mesh.befriend('mia', 'noah');
+  using mia = await join(east, 'mia');
+  using noah = await join(west, 'noah');
+  await mia.sees('noah', 'STATUS_ONLINE');
+  await noah.sees('mia', 'STATUS_ONLINE');
+  const versionOf = async (userId: string) => (await mesh.store.inspect(userId)).settled.version;
+  const [ofMia, ofNoah] = [await versionOf('mia'), await versionOf('noah')];
+  const edge = { userId: 'mia', blockedUserId: 'noah' };
+  await mesh.graph.unary((c) => c.block, edge);
+  await Promise.all([mia.sees('noah', 'STATUS_OFFLINE'), noah.sees('mia', 'STATUS_OFFLINE')]);
+  await mesh.graph.unary((c) => c.unblock, edge);
+  await Promise.all([mia.sees('noah', 'STATUS_ONLINE'), noah.sees('mia', 'STATUS_ONLINE')]);
+  expect(await versionOf('noah')).toBe(ofNoah);
+  expect(await versionOf('mia')).toBeGreaterThan(ofMia);
+});
+
 test('an end of a friendship leaves both views, a block shows offline', async () => {
   await mesh.befriend('jack', 'kate');
   using jack = await join(east, 'jack');

@@ -18,7 +18,7 @@ import { sharedDgraph } from '../support/shared-servers.ts';
 import { playPresence, startGraph, type PlayedPresence, type TestGraph } from './support.ts';
 
 /** The version of an announcement. */
-const KEEPS = { renew: false, renewPresent: false };
+const KEEPS = { renew: false, renewPresent: false, renewView: false };
 /** Of the stores under test. */
 const MAX_FOLLOWERS = 10;
 
@@ -164,14 +164,18 @@ describe.each(Object.keys(stores))('GraphService, %s', (name) => {
       await befriend(alice, bob);
       presence.offline.set(alice, 77n);
       await block(bob, alice);
+      const ofWhoBlocks = { ...KEEPS, renewPresent: true };
+      const ofTheBlocked = { ...KEEPS, renewView: true };
       expect(announcedOf(alice).at(-1)).toMatchObject({
-        ...{ onlyUserIds: [bob], shownVersion: 77n, renew: false, renewPresent: true },
+        ...{ onlyUserIds: [bob], shownVersion: 77n, ...ofTheBlocked },
       });
-      expect(announcedOf(bob).at(-1)?.shownVersion).toBeUndefined();
+      expect(announcedOf(bob).at(-1)).toMatchObject({ shownVersion: undefined, ...ofWhoBlocks });
       const shownOfBob = BigInt(1001 + presence.announced.indexOf(announcedOf(bob).at(-1)!));
       await unblock(bob, alice);
-      expect(announcedOf(alice).at(-1)).toMatchObject({ onlyUserIds: [bob], shownVersion: 77n });
-      expect(announcedOf(bob).at(-1)).toMatchObject({ shownVersion: shownOfBob });
+      expect(announcedOf(alice).at(-1)).toMatchObject({
+        ...{ onlyUserIds: [bob], shownVersion: 77n, ...ofTheBlocked },
+      });
+      expect(announcedOf(bob).at(-1)).toMatchObject({ shownVersion: shownOfBob, ...ofWhoBlocks });
     });
 
     test('a friend who follows a celebrity comes to see another mode: the version moves', async () => {

@@ -207,6 +207,7 @@ describe('an announcement', () => {
       graphRevision: 77n,
       renew: false,
       renewPresent: true,
+      renewView: false,
     };
     const first = await presence.unary((client) => client.announce, request);
     expect(first.presence?.version).toBeGreaterThan(before?.version ?? 0n);
@@ -357,6 +358,7 @@ describe('bad input is refused by the name of the field', () => {
           graphRevision: 2n ** 53n,
           renew: false,
           renewPresent: false,
+          renewView: false,
         }),
     ],
     [
@@ -368,6 +370,7 @@ describe('bad input is refused by the name of the field', () => {
           graphRevision: 0n,
           renew: false,
           renewPresent: true,
+          renewView: false,
         }),
     ],
     [

@@ -45,7 +45,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     ...{ kind: fc.constant('announce'), userId, trace },
     only: fc.subarray(['v1', 'v2']),
     graphRevision: fc.constantFrom('0', '7', '18446744073709551615'),
-    renew: fc.constantFrom('PRESENT', 'ALWAYS'),
+    renew: fc.constantFrom('PRESENT', 'ALWAYS', 'VIEW'),
   }),
   fc.record({
     ...{ kind: fc.constant('announce'), userId, trace, only: fc.subarray(['v1', 'v2']) },

@@ -65,6 +65,11 @@ export interface Delivery {
    * from the graph for them has to be read again.
    */
   quiet: boolean;
+  /**
+   * Above zero: all that they see is to be read anew, no older than this revision of the graph, and sent as a snapshot:
+   * they see the subject otherwise, though its version is what it was.
+   */
+  viewRevision: bigint;
 }
 
 function createBaseGatewayRecord(): GatewayRecord {
@@ -244,6 +249,7 @@ function createBaseDelivery(): Delivery {
     causedAt: undefined,
     sentAt: undefined,
     quiet: false,
+    viewRevision: 0n,
   };
 }
 
@@ -274,6 +280,12 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.quiet !== false) {
       writer.uint32(64).bool(message.quiet);
+    }
+    if (message.viewRevision !== 0n) {
+      if (BigInt.asUintN(64, message.viewRevision) !== message.viewRevision) {
+        throw new globalThis.Error("value provided for field message.viewRevision of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.viewRevision);
     }
     return writer;
   },
@@ -355,6 +367,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.quiet = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.viewRevision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -398,6 +418,11 @@ export const Delivery: MessageFns<Delivery> = {
         ? fromJsonTimestamp(object.sent_at)
         : undefined,
       quiet: isSet(object.quiet) ? globalThis.Boolean(object.quiet) : false,
+      viewRevision: isSet(object.viewRevision)
+        ? BigInt(object.viewRevision)
+        : isSet(object.view_revision)
+        ? BigInt(object.view_revision)
+        : 0n,
     };
   },
 
@@ -425,6 +450,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.quiet !== false) {
       obj.quiet = message.quiet;
+    }
+    if (message.viewRevision !== 0n) {
+      obj.viewRevision = message.viewRevision.toString();
     }
     return obj;
   },
@@ -454,6 +482,9 @@ export const Delivery: MessageFns<Delivery> = {
     message.causedAt = object.causedAt ?? undefined;
     message.sentAt = object.sentAt ?? undefined;
     message.quiet = object.quiet ?? false;
+    message.viewRevision = (object.viewRevision !== undefined && object.viewRevision !== null)
+      ? BigInt(object.viewRevision)
+      : 0n;
     return message;
   },
 };

@@ -383,6 +383,11 @@ export interface AnnounceRequest {
    * mode are not pushed it, as they are not when the status does change.
    */
   renewPresent: boolean;
+  /**
+   * No new version, though the viewers see another status: they, and not the subject, changed the edge, and others would
+   * read from a version that there was something. Their gateways send them all they see anew.
+   */
+  renewView: boolean;
 }
 
 /** The subject as announced. */
@@ -2455,6 +2460,7 @@ function createBaseAnnounceRequest(): AnnounceRequest {
     shownVersion: undefined,
     renew: false,
     renewPresent: false,
+    renewView: false,
   };
 }
 
@@ -2483,6 +2489,9 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     }
     if (message.renewPresent !== false) {
       writer.uint32(48).bool(message.renewPresent);
+    }
+    if (message.renewView !== false) {
+      writer.uint32(56).bool(message.renewView);
     }
     return writer;
   },
@@ -2548,6 +2557,14 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
             message.renewPresent = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.renewView = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2588,6 +2605,11 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
         : isSet(object.renew_present)
         ? globalThis.Boolean(object.renew_present)
         : false,
+      renewView: isSet(object.renewView)
+        ? globalThis.Boolean(object.renewView)
+        : isSet(object.renew_view)
+        ? globalThis.Boolean(object.renew_view)
+        : false,
     };
   },
 
@@ -2611,6 +2633,9 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
     if (message.renewPresent !== false) {
       obj.renewPresent = message.renewPresent;
     }
+    if (message.renewView !== false) {
+      obj.renewView = message.renewView;
+    }
     return obj;
   },
 
@@ -2629,6 +2654,7 @@ export const AnnounceRequest: MessageFns<AnnounceRequest> = {
       : undefined;
     message.renew = object.renew ?? false;
     message.renewPresent = object.renewPresent ?? false;
+    message.renewView = object.renewView ?? false;
     return message;
   },
 };
