@@ -19,3 +19,12 @@ export function verdictOn(paidUntilMs: number, nowMs: number, limit: RateLimit):
   if (frames <= limit.burst) return 'ok';
   return frames < 2 * limit.burst ? 'over' : 'flood';
 }
+
+/** In how long the frames so far are within the limit, ms. */
+export function excessMs(
+  paidUntilMs: number,
+  nowMs: number,
+  { perSecond, burst }: RateLimit,
+): number {
+  return Math.max(0, paidUntilMs - nowMs - (burst * 1000) / perSecond);
+}

@@ -1,6 +1,6 @@
-/** A limit on requests a second of each user: those that come by HTTP, and those that are to become a WebSocket. */
+/** A limit on what each user may ask for: requests by HTTP, those that are to become a WebSocket too, and views. */
 import type { Clock } from '../../lib/clock.ts';
-import { countFrame, verdictOn, type RateLimit } from './frame-rate.ts';
+import { countFrame, excessMs, type RateLimit } from './frame-rate.ts';
 
 /** Users kept in mind before those are looked for who have been quiet. */
 const FORGET_AT = 1000;
@@ -18,12 +18,25 @@ export class RequestRate {
 
   /** False: one too many, which is not counted. */
   allows(userId: string): boolean {
-    const nowMs = this.#clock.monotonic();
-    const paidUntilMs = countFrame(this.#paidUntilMs.get(userId) ?? 0, nowMs, this.limit);
-    if (verdictOn(paidUntilMs, nowMs, this.limit) !== 'ok') return false;
-    this.#paidUntilMs.set(userId, paidUntilMs);
-    if (this.#paidUntilMs.size >= this.#forgetAt) this.#forget(nowMs);
+    if (this.waitMs(userId) > 0) return false;
+    this.count(userId);
     return true;
+  }
+
+  /** In how long one more is allowed, ms. */
+  waitMs(userId: string): number {
+    const nowMs = this.#clock.monotonic();
+    return excessMs(this.#withOneMore(userId, nowMs), nowMs, this.limit);
+  }
+
+  count(userId: string): void {
+    const nowMs = this.#clock.monotonic();
+    this.#paidUntilMs.set(userId, this.#withOneMore(userId, nowMs));
+    if (this.#paidUntilMs.size >= this.#forgetAt) this.#forget(nowMs);
+  }
+
+  #withOneMore(userId: string, nowMs: number): number {
+    return countFrame(this.#paidUntilMs.get(userId) ?? 0, nowMs, this.limit);
   }
 
   #forget(nowMs: number): void {

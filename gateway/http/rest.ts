@@ -49,16 +49,17 @@ function problemOf(userIds: readonly string[]): string | undefined {
     : `user_id: ${JSON.stringify(wrong.slice(0, 140))} is no user id: ${IDENTIFIER_GRAMMAR}`;
 }
 
-/** In the order asked. */
+/**
+ * In the order asked. Whom the viewer may see is read last: who begins to hide in between is hidden, and not shown as
+ * they were after that.
+ */
 async function lookUp(
   viewerUserId: string,
   userIds: readonly string[],
   upstreams: Upstreams,
 ): Promise<Presence[]> {
-  const [contacts, { sightings }] = await Promise.all([
-    upstreams.visible(viewerUserId, [...new Set(userIds)]),
-    upstreams.lookUp(userIds),
-  ]);
+  const { sightings } = await upstreams.lookUp(viewerUserId, userIds);
+  const contacts = await upstreams.visible(viewerUserId, [...new Set(userIds)]);
   const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
   return userIds.map((userId, i) => {
     const contact = contactOf.get(userId);

@@ -1,10 +1,8 @@
 /** What a client that does not keep up is still to be told: of each subject the newest only. */
 import type { Presence } from '../../gen/presence/v1/presence.ts';
 import type { ServerMessage } from '../protocol/server-frames.ts';
+import { MAX_PRESENCES } from '../protocol/snapshot-frames.ts';
 import type { SubjectChange } from '../protocol/subject-change.ts';
-
-/** Presences in one frame. */
-export const MAX_PRESENCES = 500;
 
 /** Bounded by the number of subjects that a viewer is told of. */
 export class Backlog {

@@ -2,10 +2,10 @@
  * All that one client is sent: numbers the frames, holds back what must come after a snapshot, and keeps only the
  * newest of each subject for a client that does not keep up.
  */
-import type { Presence } from '../../gen/presence/v1/presence.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { Backlog, MAX_PRESENCES } from './backlog.ts';
+import { Backlog } from './backlog.ts';
 import type { CloseCode } from '../protocol/close-codes.ts';
+import { SharedFrame } from '../protocol/frames.ts';
 import type { ServerMessage } from '../protocol/server-frames.ts';
 import type { Sink } from './sink.ts';
 import type { SubjectChange } from '../protocol/subject-change.ts';
@@ -20,7 +20,7 @@ export class Outlet {
   /** What is delivered waits: a snapshot is being read or sent. */
   #isHolding = true;
   /** Parts of the snapshot still to be sent. */
-  #parts: ServerMessage[] = [];
+  #parts: SharedFrame[] = [];
   #onSnapshotSent: (() => void) | undefined;
   #slowSinceMs: number | undefined;
 
@@ -36,7 +36,7 @@ export class Outlet {
     if (this.#isHolding || this.#slowSinceMs !== undefined) {
       if (this.#backlog.put(change)) this.#onConflated();
     } else {
-      this.#write(this.#sink.send(change.frame.in(this.#sink.codec), ++this.#n));
+      this.#sendShared(change.frame);
     }
   }
 
@@ -56,12 +56,10 @@ export class Outlet {
   }
 
   /** Sends the snapshot, then what was held back. Resolves when the last part is out; never, if the client is gone. */
-  sendSnapshot(welcome: ServerMessage | undefined, presences: readonly Presence[]): Promise<void> {
+  sendSnapshot(welcome: ServerMessage | undefined, frames: readonly SharedFrame[]): Promise<void> {
     return new Promise((resolve) => {
       this.#onSnapshotSent = resolve;
-      this.#parts = welcome
-        ? [welcome, ...snapshotParts(presences)]
-        : [...snapshotParts(presences)];
+      this.#parts = welcome ? [new SharedFrame(welcome), ...frames] : [...frames];
       this.#proceed();
     });
   }
@@ -83,6 +81,10 @@ export class Outlet {
     this.#sink.close(code);
   }
 
+  #sendShared(frame: SharedFrame): void {
+    this.#write(this.#sink.send(frame.in(this.#sink.codec), ++this.#n));
+  }
+
   #write(keepsUp: boolean): void {
     if (!keepsUp) this.#slowSinceMs ??= this.#clock.monotonic();
   }
@@ -100,7 +102,7 @@ export class Outlet {
     while (this.#slowSinceMs === undefined) {
       const part = this.#parts.shift();
       if (!part) return;
-      this.send(part);
+      this.#sendShared(part);
     }
   }
 
@@ -115,14 +117,5 @@ export class Outlet {
     while (this.#slowSinceMs === undefined && this.#backlog.size > 0) {
       for (const message of this.#backlog.take()) this.send(message);
     }
-  }
-}
-
-/** One part at least: an empty snapshot is one too. */
-function* snapshotParts(presences: readonly Presence[]): Iterable<ServerMessage> {
-  for (let from = 0; from === 0 || from < presences.length; from += MAX_PRESENCES) {
-    const to = from + MAX_PRESENCES;
-    const value = { presences: presences.slice(from, to), last: to >= presences.length };
-    yield { $case: 'snapshot', value };
   }
 }

@@ -44,7 +44,7 @@ export type SessionState =
 
 /** Snapshots that many sessions need at the same time are spread over this long. */
 const SNAPSHOT_JITTER_MS = 1000;
-/** A view may be thousands of users. */
+/** A view may be thousands of users. Those of one user have a limit besides, in shared-views.ts. */
 const MIN_RESYNC_MS = 1000;
 /** A client that has not read what was sent for this long is told to go. */
 const MAX_SLOW_MS = 30_000;
@@ -299,16 +299,17 @@ export class Session implements LeaseOwner {
   async #snapshot(): Promise<void> {
     if (!this.#enter('snapshotting')) return;
     const { upstreams } = this.#context;
-    const { presences, holdMs } = await upstreams.view(() => {
-      this.#requireOpen();
-      return { viewerUserId: this.userId, minRevision: this.#graphRevision };
+    const { frames, holdMs } = await upstreams.view({
+      viewerUserId: this.userId,
+      minRevision: this.#graphRevision,
+      isWanted: () => !this.#isClosed(),
     });
     if (this.#isClosed()) return;
     if (holdMs > 0) this.snapshotAfter(holdMs);
     const welcome = this.#welcome;
     this.#welcome = undefined;
     this.#hasView = true;
-    await this.outlet.sendSnapshot(welcome, presences);
+    await this.outlet.sendSnapshot(welcome, frames);
     this.#viewedAtMs = this.#context.clock.monotonic();
     this.#enter(this.#isDormant() ? 'lapsed' : 'open');
   }

@@ -26,6 +26,8 @@ export interface WatchesOptions {
 /** A change is on the screens within a second: that leaves a fifth of it for the look-up and thousands of sockets. */
 const INTERVAL_MS = 800;
 const MAX_WATCHED = 200;
+/** Nobody's id: who asks when it is for all viewers. */
+const FOR_ALL = '';
 
 export class Watches implements Disposable {
   readonly #options: WatchesOptions;
@@ -100,10 +102,9 @@ export class Watches implements Disposable {
   /** Asks what the viewer may see of what it watches, and tells it how that is now. */
   async #check(viewer: Viewer, asked: readonly [string, Watch][]): Promise<void> {
     const userIds = asked.map(([userId]) => userId);
-    const [contacts, sightingOf] = await Promise.all([
-      this.#options.upstreams.visible(viewer.userId, userIds),
-      this.#sightingsOf(asked),
-    ]);
+    // In this order: who begins to hide in between is hidden, and not shown as they were after that.
+    const sightingOf = await this.#sightingsOf(viewer, asked);
+    const contacts = await this.#options.upstreams.visible(viewer.userId, userIds);
     const contactOf = new Map(contacts.map((contact) => [contact.userId, contact]));
     for (const [userId, watch] of asked) {
       // Since then it has been left, or something was delivered that makes it ask again.
@@ -114,7 +115,10 @@ export class Watches implements Disposable {
   }
 
   /** What others are watching already was looked up a moment ago, and will be in a moment. */
-  async #sightingsOf(asked: readonly [string, Watch][]): Promise<Map<string, Sighting>> {
+  async #sightingsOf(
+    { userId: asker }: Viewer,
+    asked: readonly [string, Watch][],
+  ): Promise<Map<string, Sighting>> {
     const sightings: Sighting[] = [];
     const unknown: string[] = [];
     for (const [userId, { toldVersion }] of asked) {
@@ -123,7 +127,7 @@ export class Watches implements Disposable {
       else unknown.push(userId);
     }
     if (unknown.length > 0) {
-      sightings.push(...(await this.#options.upstreams.lookUp(unknown)).sightings);
+      sightings.push(...(await this.#options.upstreams.lookUp(asker, unknown)).sightings);
     }
     return new Map(sightings.map((sighting) => [sighting.presence.userId, sighting]));
   }
@@ -203,7 +207,7 @@ export class Watches implements Disposable {
   async #lookUp(userIds: readonly string[]): Promise<readonly Sighting[]> {
     if (userIds.length === 0) return [];
     this.#options.events.lookedUp();
-    return (await this.#options.upstreams.lookUp(userIds)).sightings;
+    return (await this.#options.upstreams.lookUp(FOR_ALL, userIds)).sightings;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Contact } from '../../gen/graph/v1/graph_service.ts';
-import type { Presence } from '../../gen/presence/v1/presence.ts';
+import type { SharedFrame } from '../protocol/frames.ts';
+import { snapshotFrames } from '../protocol/snapshot-frames.ts';
 import { asSeen, type Sighting } from './views.ts';
 
 export interface ViewRequest {
@@ -9,7 +10,8 @@ export interface ViewRequest {
 }
 
 export interface View {
-  readonly presences: readonly Presence[];
+  /** Everyone who is seen: a snapshot in parts, for all connections of the user. */
+  readonly frames: readonly SharedFrame[];
   /** Above zero: what was read may be older than what was seen before; read again after so many ms. */
   readonly holdMs: number;
 }
@@ -37,5 +39,5 @@ export async function readView(
     const sighting = sightings[i];
     return sighting ? [asSeen(contact, sighting)] : [];
   });
-  return { presences, holdMs };
+  return { frames: snapshotFrames(presences), holdMs };
 }

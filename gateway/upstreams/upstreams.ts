@@ -24,12 +24,15 @@ import type {
 import { durationMs } from '../../lib/durations.ts';
 import type { CallSettings, ClientPool } from '../../lib/grpc/client.ts';
 import type { Received } from './client-trace.ts';
-import { createLimiter } from '../../lib/limiter.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createFairTurns, createLimiter } from '../../lib/limiter.ts';
 import type { SessionKey } from './session-key.ts';
-import { readView, type Sightings, type View, type ViewRequest } from './snapshot.ts';
+import { SharedViews, type ViewAsk } from './shared-views.ts';
+import { readView, type Sightings, type View } from './snapshot.ts';
 import type { Sighting } from './views.ts';
 
 export interface UpstreamClients {
+  readonly clock: Clock;
   readonly presence: ClientPool<PresenceServiceClient>;
   readonly registry: ClientPool<ConnectionRegistryServiceClient>;
   readonly notifications: ClientPool<NotificationServiceClient>;
@@ -50,11 +53,12 @@ export interface Upstreams {
     epoch: number,
     received: Received,
   ): Promise<void>;
-  /** Everyone a user sees, as they may see them. Who is asked about is said when its turn comes: they may have left. */
-  view(request: () => ViewRequest): Promise<View>;
+  /** Everyone a user sees, as they may see them. */
+  view(ask: ViewAsk): Promise<View>;
   /** Those of the users that the viewer may see. */
   visible(viewerUserId: string, userIds: readonly string[]): Promise<readonly Contact[]>;
-  lookUp(userIds: readonly string[]): Promise<Sightings>;
+  /** @param asker who wants to know: of those that wait, each has a turn before one has two. */
+  lookUp(asker: string, userIds: readonly string[]): Promise<Sightings>;
   askNotification(request: RequestNotificationRequest): Promise<void>;
   /** @returns how many requests there were. */
   cancelNotification(request: CancelNotificationRequest): Promise<number>;
@@ -84,11 +88,10 @@ const IDEMPOTENT: CallSettings = { isIdempotent: true };
 const CONTACTS: CallSettings = { ...IDEMPOTENT, timeoutMs: 5000 };
 
 export function createUpstreams(clients: UpstreamClients): Upstreams {
-  const { presence, registry, notifications, graph } = clients;
+  const { clock, presence, registry, notifications, graph } = clients;
   const registering = createLimiter(MAX_OPENING);
-  const viewing = createLimiter(MAX_OPENING);
   const closing = createLimiter(MAX_CLOSING);
-  const looking = createLimiter(MAX_LOOKING);
+  const looking = createFairTurns(MAX_LOOKING);
   const register = registry.asking((client) => client.streamRegistrations);
   const close = registry.asking((client) => client.streamClosings);
   const setStatus = presence.asking((client) => client.streamStatuses);
@@ -106,6 +109,11 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       holdMs: Math.max(0, ...replies.map(({ holdRemaining }) => durationMs(holdRemaining))),
     };
   };
+  const views = new SharedViews({
+    clock,
+    places: MAX_OPENING,
+    read: (request) => readView({ contacts, lookUp }, request),
+  });
   return {
     register: (request, received) =>
       registering(() => received.tell((call) => register(request(), { ...call, ...IDEMPOTENT }))),
@@ -122,13 +130,13 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
       const request = { userId, change };
       await received.tell((call) => setStatus(request, { ...call, ...IDEMPOTENT }));
     },
-    view: (request) => viewing(async () => readView({ contacts, lookUp }, request())),
+    view: (ask) => views.read(ask),
     async visible(viewerUserId, userIds) {
       const request = { viewerUserId, userIds: [...userIds] };
       const ask = () => graph.unary((client) => client.filterVisible, request, IDEMPOTENT);
-      return (await looking(ask)).contacts;
+      return (await looking(viewerUserId, ask)).contacts;
     },
-    lookUp: (userIds) => looking(() => lookUp(userIds)),
+    lookUp: (asker, userIds) => looking(asker, () => lookUp(userIds)),
     async askNotification(request) {
       await notifications.unary((client) => client.requestNotification, request);
     },

@@ -9,6 +9,8 @@ import { JSON_TEXT } from '../../gateway/protocol/frames.ts';
 import { Outlet } from '../../gateway/sessions/outlet.ts';
 import { RequestRate } from '../../gateway/door/request-rate.ts';
 import type { Sink } from '../../gateway/sessions/sink.ts';
+import type { PresenceStore } from '../../store/presence-store.ts';
+import type { EdgeClient } from '../support/edge-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { addressOf, join, startInProcessMesh, type InProcessMesh } from './in-process-mesh.ts';
@@ -94,6 +96,33 @@ test('a view asked for again and again is sent about once a second', async () =>
   await eventually(async () => (await mesh.store.inspect('asker')).settled.status === 'BUSY');
   // One from joining; one at once if that was long ago; one for all the others.
   expect(snapshots()).toBeLessThanOrEqual(3);
+});
+
+test('views of one user are limited together, on however many connections they are asked for', async () => {
+  let views = 0;
+  const aroundStore = (store: PresenceStore): PresenceStore => ({
+    ...store,
+    lookup: (shard, userIds) => {
+      if (userIds.includes('friend-of-many')) views++;
+      return store.lookup(shard, userIds);
+    },
+  });
+  await using own = await startInProcessMesh({ aroundStore });
+  await own.befriend('many', 'friend-of-many');
+  const at = await own.addGateway();
+  const startedAtMs = performance.now();
+  const clients = await Promise.all(Array.from({ length: 15 }, () => join(at, 'many')));
+  const snapshots = (client: EdgeClient): number =>
+    client.frames.filter(({ snapshot }) => snapshot).length;
+  for (let round = 2; round <= 4; round++) {
+    for (const client of clients) client.send({ resync: {} });
+    await eventually(() => clients.every((client) => snapshots(client) >= round));
+  }
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  // 15 connections got four each. Ten views at once and one a second; one may be under way.
+  expect(views).toBeLessThanOrEqual(10 + seconds + 1);
+  expect(snapshots(await join(at, 'another'))).toBe(1);
+  for (const client of clients) client[Symbol.dispose]();
 });
 
 /** All that comes over one connection, until the server closes it; each text is sent after the answer to the one before. */

@@ -1,7 +1,8 @@
 /** The small rules: limits, what waits for a slow client, how a viewer sees a user, trace context. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Backlog, MAX_PRESENCES } from '../../gateway/sessions/backlog.ts';
+import { Backlog } from '../../gateway/sessions/backlog.ts';
+import { MAX_PRESENCES } from '../../gateway/protocol/snapshot-frames.ts';
 import { countFrame, verdictOn, type Verdict } from '../../gateway/door/frame-rate.ts';
 import { changeOf } from '../../gateway/protocol/subject-change.ts';
 import { ClientTrace, type Received } from '../../gateway/upstreams/client-trace.ts';
