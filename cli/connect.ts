@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { systemClock as clock } from '../lib/clock.ts';
 import { ConfigError } from '../lib/config.ts';
+import { printable } from '../lib/printable.ts';
 import { requireUser } from './user-argument.ts';
 
 interface Presence {
@@ -131,5 +132,7 @@ function lineOf({ userId, status, lastActive }: Presence): string {
 }
 
 function show(line: string): void {
-  process.stdout.write(`${new Date(clock.now()).toISOString().slice(11, 23)}  ${line}\n`);
+  process.stdout.write(
+    `${new Date(clock.now()).toISOString().slice(11, 23)}  ${printable(line)}\n`,
+  );
 }

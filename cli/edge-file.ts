@@ -87,8 +87,12 @@ async function startOf(path: string): Promise<number> {
   return head.equals(UTF_8_MARK) ? UTF_8_MARK.length : 0;
 }
 
+/** Also within a file: where several were put together. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 /** The edge of a line, or what is wrong with it. */
-function parseEdge(line: string): Edge | string {
+function parseEdge(written: string): Edge | string {
+  const line = written.replace(BYTE_ORDER_MARK, '');
   const [fromUserId = '', toUserId, kind, ...rest] = line.split('\t');
   if (line === '') return 'is empty; a line is two user ids with a tab between them';
   if (toUserId === undefined) return `has no tab: ${JSON.stringify(line.slice(0, 140))}`;

@@ -6,6 +6,7 @@ import { Cause } from '../gen/presence/v1/transition.ts';
 import { ExplainPresenceResponse } from '../gen/presence/v1/presence_service.ts';
 import { durationMs } from '../lib/durations.ts';
 import type { Environment } from '../lib/config.ts';
+import { printable, printableLines } from '../lib/printable.ts';
 import { hinting } from './hints.ts';
 import { nameOf } from './names.ts';
 import { presencePool } from './presence-client.ts';
@@ -31,7 +32,8 @@ export function explainCommand(env: Environment): Command {
 }
 
 function toJson(response: ExplainPresenceResponse): string {
-  return `${JSON.stringify(ExplainPresenceResponse.toJSON(response), undefined, 2)}\n`;
+  const json = JSON.stringify(ExplainPresenceResponse.toJSON(response), undefined, 2);
+  return `${printableLines(json)}\n`;
 }
 
 /** For a person at a terminal. */
@@ -50,7 +52,7 @@ export function toText(explanation: Explanation): string {
     `last transitions`,
     ...(transitions.length > 0 ? transitions.map(transitionLine) : ['  none']),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 const timeOf = (time: Date | undefined): string => time?.toISOString() ?? 'never';

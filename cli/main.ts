@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EXIT_USAGE } from '../lib/lifecycle.ts';
+import { printableLines } from '../lib/printable.ts';
 import { connectCommand } from './connect.ts';
 import { explainCommand } from './explain.ts';
 import { importCommand } from './import.ts';
@@ -54,6 +55,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
+  process.stderr.write(`${printableLines(messageOf(error))}\n`);
   process.exitCode = error instanceof ConfigError ? EXIT_USAGE : 1;
 }

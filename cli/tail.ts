@@ -4,6 +4,7 @@ import { Status } from '../gen/presence/v1/presence.ts';
 import { WatchPresenceResponse, type Fence } from '../gen/presence/v1/presence_service.ts';
 import { Cause, type Transition } from '../gen/presence/v1/transition.ts';
 import type { Environment } from '../lib/config.ts';
+import { printable } from '../lib/printable.ts';
 import { hinting } from './hints.ts';
 import { nameOf } from './names.ts';
 import { presencePool } from './presence-client.ts';
@@ -43,7 +44,7 @@ async function tail(
   });
   for await (const response of responses) {
     const line = json ? JSON.stringify(WatchPresenceResponse.toJSON(response)) : lineOf(response);
-    process.stdout.write(`${line}\n`);
+    process.stdout.write(`${printable(line)}\n`);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type Session,
   type Shard,
 } from '../gen/registry/v1/registry_service.ts';
+import { deviceProblem } from '../lib/device-name.ts';
 import { toDuration } from '../lib/durations.ts';
 import { invalidArgument, RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
@@ -44,7 +45,6 @@ export interface Registry {
   readonly gatewayTtlMs: number;
 }
 
-const MAX_DEVICE_BYTES = 64;
 const SESSION_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 const GATEWAY_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
@@ -80,9 +80,8 @@ function openChange(request: RegisterSessionRequest, origin: Origin): Change {
   const { sessionId, gatewayId, device, epoch, beatAgeMs, choice } = request;
   requireSessionId(sessionId);
   requireGatewayId(gatewayId);
-  if (Buffer.byteLength(device) > MAX_DEVICE_BYTES) {
-    throw invalidArgument('device', `is longer than ${MAX_DEVICE_BYTES} bytes`);
-  }
+  const problem = deviceProblem(device);
+  if (problem) throw invalidArgument('device', problem);
   const activity = fromActivity('activity', request.activity);
   const open = {
     kind: 'open',

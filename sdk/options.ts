@@ -14,7 +14,7 @@ export interface PresenceClientOptions {
   readonly url: string | readonly string[];
   /** The token, or a function that is asked before every connection, and so can renew it. */
   readonly token: string | TokenProvider;
-  /** Shown to operators; at most 64 bytes. */
+  /** Shown to operators; at most 64 bytes of printable characters. */
   readonly device?: string;
   /** Default: the global one. In Node before 22, that of the package `ws`. */
   readonly WebSocket?: SocketConstructor;
@@ -51,6 +51,8 @@ export interface Settings {
 
 /** The gateway refuses a longer one. */
 const MAX_DEVICE_BYTES = 64;
+/** As the gateway has it: control characters, separators of lines, halves of characters, controls of direction. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u;
 /** A timer that is set for longer rings at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -104,9 +106,13 @@ function tokenProvider(token: string | TokenProvider | undefined): TokenProvider
 }
 
 function checkedDevice(device: string | undefined): string | undefined {
-  if (device === undefined || new TextEncoder().encode(device).length <= MAX_DEVICE_BYTES)
-    return device;
-  throw new TypeError(`device: ${JSON.stringify(device)} is longer than ${MAX_DEVICE_BYTES} bytes`);
+  if (device === undefined) return device;
+  const isTooLong = new TextEncoder().encode(device).length > MAX_DEVICE_BYTES;
+  if (!isTooLong && !UNPRINTABLE.test(device)) return device;
+  const problem = isTooLong
+    ? `is longer than ${MAX_DEVICE_BYTES} bytes`
+    : 'has a character that cannot be printed';
+  throw new TypeError(`device: ${JSON.stringify(device)} ${problem}`);
 }
 
 function checkedMs(name: string, ms: number): number {

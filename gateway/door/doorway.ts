@@ -1,4 +1,5 @@
 /** Who comes in: tokens are checked, sessions made and counted, for WebSockets and server-sent events alike. */
+import { deviceProblem } from '../../lib/device-name.ts';
 import { traceparentFrom } from '../../lib/telemetry/spans.ts';
 import { AuthError, tokenOf, type Authenticator, type Identity } from './auth.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
@@ -43,7 +44,6 @@ export interface Doorway {
   enter(visitor: Visitor, sink: Sink, options: { readonly beatsItself: boolean }): Session;
 }
 
-const MAX_DEVICE_BYTES = 64;
 const CLOSED =
   'this gateway lets nobody in now: it starts, stops, or is cut off from the others; try again in a second, or another gateway';
 
@@ -62,9 +62,8 @@ export function createDoorway(options: DoorwayOptions): Doorway {
     async admit(request) {
       if (!options.isOpen()) return refusal(503, CLOSED, RETRY_AFTER);
       const device = request.query.get('device') ?? '';
-      if (Buffer.byteLength(device) > MAX_DEVICE_BYTES) {
-        return refusal(400, `device: longer than ${MAX_DEVICE_BYTES} bytes`);
-      }
+      const problem = deviceProblem(device);
+      if (problem) return refusal(400, `device: ${problem}`);
       const identity = await identify(request);
       if ('body' in identity) return identity;
       const brought = traceparentFrom(request.header('traceparent'));

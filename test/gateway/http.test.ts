@@ -158,13 +158,17 @@ describe('the door', () => {
     await once(socket, 'close');
   });
 
-  test('no token, a bad user, a device name too long', async () => {
+  test('no token, a bad user, a device name too long or not to be printed', async () => {
     const url = `ws://${addressOf(gateway)}/v1/ws`;
     expect((await refusedUpgrade(url)).status).toBe(401);
     expect((await refusedUpgrade(`${url}?access_token=dev:a%20b`)).text).toContain('1 to 128');
     const device = 'x'.repeat(65);
     const long = await refusedUpgrade(`${url}?access_token=dev:ann&device=${device}`);
     expect(long).toMatchObject({ status: 400 });
+    const escape = encodeURIComponent('\u001b[2Jowned\r\n  status ONLINE');
+    const evil = await refusedUpgrade(`${url}?access_token=dev:ann&device=${escape}`);
+    expect(evil).toMatchObject({ status: 400 });
+    expect(evil.text).toContain('device: has U+001B, which cannot be printed; give at most 64');
   });
 
   test('the 21st connection of a user is closed with 4004', async () => {

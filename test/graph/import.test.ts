@@ -49,6 +49,12 @@ describe('mesh import', () => {
     expect((await graph.contacts('m1')).map(({ userId }) => userId)).toEqual(['m2']);
   });
 
+  test('a byte order mark within, where a second file begins, is passed over', async () => {
+    const joined = '\uFEFFm3\tm4\n\uFEFFm5\tm6\n';
+    expect(await run(joined)).toMatch(/^imported 2 edges of 4 users/);
+    expect((await graph.contacts('m5')).map(({ userId }) => userId)).toEqual(['m6']);
+  });
+
   const wrong: readonly (readonly [string, string, RegExp])[] = [
     ['no tab', 'x1 y1\n', /line 1: has no tab: "x1 y1"/],
     ['an empty line', 'x1\ty1\n\nx1\tz1\n', /line 2: is empty/],

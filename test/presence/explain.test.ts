@@ -4,6 +4,7 @@ import { Cause } from '../../gen/presence/v1/transition.ts';
 import { toText } from '../../cli/explain.ts';
 import { explainPresence } from '../../presence/explain.ts';
 import { createMemoryPresenceStore } from '../../store/memory-presence-store.ts';
+import { firstUnprintable } from '../../lib/printable.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 
@@ -19,13 +20,13 @@ beforeEach(() => {
 });
 afterEach(async () => store[Symbol.asyncDispose]());
 
-const open = (sessionId: string, gatewayId = 'gateway-1') =>
+const open = (sessionId: string, gatewayId = 'gateway-1', device = 'phone') =>
   store.change({
     ...ALICE,
     kind: 'open',
     sessionId,
     gatewayId,
-    device: 'phone',
+    device,
     activity: 'ONLINE',
     epoch: 0,
     ageMs: 0,
@@ -103,4 +104,11 @@ test('as text for a person', async () => {
   expect(text).toContain('a  ONLINE  29.0 s left  on gateway-1  gateway gone, phone');
   expect(text).toContain('trace 0af7651916cd43dd8448eb211c80319c');
   expect(text).toContain('routes       none: nothing is sent to this user');
+});
+
+test('what an earlier version let in cannot tell a terminal what to do, nor begin a line', async () => {
+  await open('a', 'gateway-1', '\u001b[2J\u009b31mowned\r\n  status ONLINE');
+  const text = toText(await explain());
+  expect(text).toContain('\\u001b[2J\\u009b31mowned\\u000d\\u000a  status ONLINE');
+  expect(firstUnprintable(text.replaceAll('\n', ''))).toBeUndefined();
 });

@@ -338,6 +338,7 @@ describe('bad input is refused by the name of the field', () => {
     ['session_id', () => register({ sessionId: '' })],
     ['gateway_id', () => register({ gatewayId: 'a/b' })],
     ['device', () => register({ device: 'd'.repeat(65) })],
+    ['device', () => register({ device: 'phone\n  forged' })],
     ['activity', () => register({ activity: 9 as Activity })],
     ['choice.status', () => register({ choice: { status: Status.STATUS_OFFLINE, ageMs: 0 } })],
     ['chosen', () => choose(Status.STATUS_OFFLINE)],

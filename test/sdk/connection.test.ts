@@ -37,6 +37,7 @@ describe('connecting', () => {
     [{ url: [] }, 'url: the list is empty'],
     [{ token: '' }, 'token: there is none'],
     [{ device: 'ä'.repeat(33) }, 'is longer than 64 bytes'],
+    [{ device: 'phone\u001b[2J' }, 'has a character that cannot be printed'],
     [{ idleAfterMs: -1 }, 'idleAfterMs: -1 is no time in ms'],
     [{ openTimeoutMs: Number.NaN }, 'openTimeoutMs: NaN is no time in ms'],
     [{ backoff: { maxMs: Infinity } }, 'backoff.maxMs: Infinity is no time in ms'],

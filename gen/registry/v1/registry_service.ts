@@ -85,7 +85,7 @@ export interface RegisterSessionRequest {
   sessionId: string;
   /** The gateway that holds the connection. */
   gatewayId: string;
-  /** What the client calls its device; at most 64 bytes, may be empty. */
+  /** What the client calls its device; at most 64 bytes of printable characters, may be empty. */
   device: string;
   /** What the session is doing. */
   activity: Activity;
