@@ -28,7 +28,7 @@ export function tailCommand(env: Environment): Command {
     )
     .option('--user <id>', 'only this user; may be given again', collect)
     .option('--cursor <cursor>', 'go on after the response that carried it')
-    .option('--json', 'one JSON object a line, with its cursor')
+    .option('--json', 'one JSON object a line, with its cursor, or only a newer cursor')
     .action((options: TailOptions) => hinting('MESH_PRESENCE_ADDRS', tail(env, options)));
 }
 
@@ -42,15 +42,25 @@ async function tail(
     timeoutMs: Infinity,
     isIdempotent: true,
   });
+  let isFirst = true;
   for await (const response of responses) {
-    const line = json ? JSON.stringify(WatchPresenceResponse.toJSON(response)) : lineOf(response);
-    process.stdout.write(`${printable(line)}\n`);
+    const line = json ? jsonLine(response) : lineOf(response, isFirst);
+    if (line !== undefined) process.stdout.write(`${printable(line)}\n`);
+    isFirst = false;
   }
 }
 
-function lineOf({ transition, fence, cursor }: WatchPresenceResponse): string {
+const jsonLine = (response: WatchPresenceResponse): string =>
+  JSON.stringify(WatchPresenceResponse.toJSON(response));
+
+/** Undefined for a newer cursor that comes with nothing else: to a person it is no news. */
+function lineOf(
+  { transition, fence, cursor }: WatchPresenceResponse,
+  isFirst: boolean,
+): string | undefined {
   if (transition) return transitionLine(transition);
-  return fence ? fenceLine(fence) : `following from cursor ${cursor}`;
+  if (fence) return fenceLine(fence);
+  return isFirst ? `following from cursor ${cursor}` : undefined;
 }
 
 function fenceLine({ userIds }: Fence): string {

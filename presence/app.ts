@@ -100,7 +100,7 @@ interface Guarded extends PresenceOptions {
 }
 
 function presenceService(
-  { store, bus, logger, standstill }: Guarded,
+  { store, bus, clock, logger, standstill }: Guarded,
   shardStates: ShardStates,
   readiness: Readiness,
   stopping: AbortController,
@@ -120,7 +120,7 @@ function presenceService(
     filterOffline: unary(logger, (request) => filterOffline(store, request)),
     announce: unary(logger, (request, context) => announce(store, request, context)),
     watchPresence: serverStream(logger, (request, context) =>
-      watchPresence({ bus, store, shardStates, logger }, request, context),
+      watchPresence({ bus, store, shardStates, clock, logger }, request, context),
     ),
     explainPresence: unary(logger, (request) => explainPresence(store, request)),
   };

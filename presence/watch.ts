@@ -1,9 +1,13 @@
-/** WatchPresence: the topic of transitions, with the fences of shards, as a stream that can be resumed. */
+/**
+ * WatchPresence: the topic of transitions, with the fences of shards, as a stream that can be resumed from close to where
+ * it was left, however quiet those are who are asked for.
+ */
 import { status } from '@grpc/grpc-js';
 import type {
   WatchPresenceRequest,
   WatchPresenceResponse,
 } from '../gen/presence/v1/presence_service.ts';
+import type { Clock } from '../lib/clock.ts';
 import { RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifiers } from '../lib/identifiers.ts';
@@ -19,6 +23,7 @@ import type { PresenceStore } from '../store/presence-store.ts';
 import { fencesOf, readCursor, writeCursor, type Cursor } from './cursor.ts';
 import { Handover } from './handover.ts';
 import type { ShardNews, ShardStates } from './shard-states.ts';
+import { Silence } from './silence.ts';
 import { readTransition } from './transition-record.ts';
 
 const TOPIC = 'presence-transitions';
@@ -28,12 +33,14 @@ export interface WatchOptions {
   readonly bus: MessageBus | undefined;
   readonly store: Pick<PresenceStore, 'shardOf' | 'shardCount'>;
   readonly shardStates: ShardStates;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
 type News =
   | { readonly kind: 'TRANSITION'; readonly record: ReceivedRecord }
-  | { readonly kind: 'FENCED'; readonly shards: readonly ShardNews[] };
+  | { readonly kind: 'FENCED'; readonly shards: readonly ShardNews[] }
+  | { readonly kind: 'LONG_SILENT' };
 
 /** Ends with the caller, or with an error when the topic is gone. */
 export async function* watchPresence(
@@ -41,7 +48,7 @@ export async function* watchPresence(
   request: WatchPresenceRequest,
   { signal }: CallContext,
 ): AsyncGenerator<WatchPresenceResponse> {
-  const { bus, store, shardStates } = options;
+  const { bus, store, shardStates, clock } = options;
   if (!bus) {
     throw new RpcError(
       status.FAILED_PRECONDITION,
@@ -55,6 +62,7 @@ export async function* watchPresence(
   const unsubscribe = shardStates.subscribe(
     (shards) => void handover.give({ kind: 'FENCED', shards }),
   );
+  using silence = new Silence(clock, () => void handover.give({ kind: 'LONG_SILENT' }));
   let reader: Reader | undefined;
   try {
     const floors = floorsOf(shardStates, store.shardCount);
@@ -62,8 +70,10 @@ export async function* watchPresence(
     const place = { offsets: new Map(reader.start), floors, fences: fencesOf(floors) };
     yield* begin(place, from, wanted);
     for await (const news of handover) {
-      const response = take(place, news, wanted, options);
-      if (response) yield response;
+      const told = take(place, news, wanted, options);
+      if (!told && !silence.step()) continue;
+      silence.broken();
+      yield told ?? onlyCursor(place);
     }
   } finally {
     unsubscribe();
@@ -89,13 +99,16 @@ function* begin(
   wanted: ReadonlySet<string>,
 ): Generator<WatchPresenceResponse> {
   const { offsets, fences } = place;
-  const nothing = { transition: undefined, fence: undefined };
-  yield { ...nothing, cursor: writeCursor({ offsets, fences: from?.fences ?? fences }) };
+  yield onlyCursor({ offsets, fences: from?.fences ?? fences });
   if (!from || from.fences === fences) return;
-  yield { ...nothing, fence: { userIds: [...wanted] }, cursor: writeCursor(place) };
+  yield { ...onlyCursor(place), fence: { userIds: [...wanted] } };
 }
 
-/** What to tell of news; undefined when it is of nobody who is asked for, or no transition. */
+function onlyCursor(place: Cursor): WatchPresenceResponse {
+  return { transition: undefined, fence: undefined, cursor: writeCursor(place) };
+}
+
+/** What to tell of news; undefined when it is of nobody who is asked for, or no transition: only the place has moved. */
 function take(
   place: Place,
   news: News,
@@ -107,14 +120,15 @@ function take(
     place.offsets.set(partition, BigInt(offset) + 1n);
     const transition = readTransition(news.record, logger);
     if (!transition || (wanted.size > 0 && !wanted.has(transition.userId))) return undefined;
-    return { transition, fence: undefined, cursor: writeCursor(place) };
+    return { ...onlyCursor(place), transition };
   }
+  if (news.kind === 'LONG_SILENT') return onlyCursor(place);
   for (const { shard, floor } of news.shards) place.floors.set(shard, floor);
   place.fences = fencesOf(place.floors);
   const fenced = new Set(news.shards.map(({ shard }) => shard));
   const concerned = [...wanted].filter((userId) => fenced.has(shardOf(userId)));
   if (wanted.size > 0 && concerned.length === 0) return undefined;
-  return { transition: undefined, fence: { userIds: concerned }, cursor: writeCursor(place) };
+  return { ...onlyCursor(place), fence: { userIds: concerned } };
 }
 
 /** @throws RpcError UNAVAILABLE until every shard has been seen: a fence could not be told from a first look. */

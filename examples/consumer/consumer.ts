@@ -57,7 +57,8 @@ function createConsumer({ client, table, signal, ...options }: ConsumerOptions) 
     if (transition) apply(presenceOf(transition));
     // Redis may have lost changes that nobody can announce any more.
     else if (fence) await lookUp(fence.userIds);
-    // The first response says where the stream begins. Only now: what changes from here on, it will bring.
+    // The first response says where the stream begins. Only now: what changes from here on, it will bring. Later ones
+    // like it have only a newer cursor, while the users are quiet; by then nobody is unknown.
     else await lookUp(cursor === '' ? table.userIds : table.unknown());
     cursor = next;
     options.onCursor(cursor);

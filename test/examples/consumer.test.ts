@@ -190,6 +190,21 @@ describe.each([
     expect((await table()).rows.map(({ userId }) => userId).sort()).toEqual(['known', 'other']);
   });
 
+  test('it keeps a newer cursor while its users are quiet and others are not', async () => {
+    using quiet = await connect(mesh.gatewayAddress, 'quiet');
+    using restless = await connect(mesh.gatewayAddress, 'restless');
+    run('quiet');
+    await eventually(() => expectTableRight(['quiet']));
+    const before = (await table()).cursor;
+    const turn = [Status.STATUS_BUSY, Status.STATUS_AWAY];
+    for (let i = 0; i < 1100; i++) await choose('restless', turn[i % turn.length]!);
+    await eventually(async () => expect((await table()).cursor).not.toBe(before), {
+      timeoutMs: 60_000,
+    });
+    await expectTableRight(['quiet']);
+    expect([quiet.closed, restless.closed]).toEqual([undefined, undefined]);
+  }, 180_000);
+
   if (start === startReal) {
     test('it goes on when presence has been away', async () => {
       using before = await connect(mesh.gatewayAddress, 'patient');

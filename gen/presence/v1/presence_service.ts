@@ -414,15 +414,21 @@ export interface Fence {
   userIds: string[];
 }
 
-/** A change, a fence, or only a cursor. */
+/**
+ * A change, a fence, or only a cursor: first of all, as the stream stands, and again when for 30 seconds or 1,000 changes
+ * of others there was nothing to tell, so that who follows few users resumes from close to where they were.
+ */
 export interface WatchPresenceResponse {
   /** The change. */
   transition:
     | Transition
     | undefined;
-  /** Keep it once the change or the fence is handled: a stream opened with it goes on after that. */
+  /**
+   * Keep it once the change or the fence, and all that came before, is handled: a stream opened with it goes on after
+   * that. Of a response with nothing else too: an old one is OUT_OF_RANGE in the end.
+   */
   cursor: string;
-  /** The fence. Without it and without a change it is the first response: the stream stands, and begins at the cursor. */
+  /** The fence. The first response has neither it nor a change: the stream stands, and begins at the cursor. */
   fence: Fence | undefined;
 }
 
@@ -3237,7 +3243,8 @@ export const PresenceServiceService = {
   },
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * cursor or from now on; fences, after which users are to be looked up again; and now and then only a newer cursor,
+   * while those asked for are quiet. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
    * users up and begin without one.
@@ -3298,7 +3305,8 @@ export interface PresenceServiceServer extends UntypedServiceImplementation {
   announce: handleUnaryCall<AnnounceRequest, AnnounceResponse>;
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * cursor or from now on; fences, after which users are to be looked up again; and now and then only a newer cursor,
+   * while those asked for are quiet. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
    * users up and begin without one.
@@ -3413,7 +3421,8 @@ export interface PresenceServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Follows changes of visible statuses, of all users or some: each at least once, in order for each user, from a
-   * cursor or from now on; and fences, after which users are to be looked up again. For internal services.
+   * cursor or from now on; fences, after which users are to be looked up again; and now and then only a newer cursor,
+   * while those asked for are quiet. For internal services.
    * FAILED_PRECONDITION: this process was not given Kafka.
    * OUT_OF_RANGE: the cursor is older than what Kafka still holds, or from before its topic was made anew; look the
    * users up and begin without one.
