@@ -5,9 +5,10 @@ import { BusError, type MessageBus, type Reader, type ReadOptions, type TopicSpe
 import { isLeaderless, toBusError } from './errors.ts';
 import { retry } from '../retry.ts';
 import { mendTimers } from './kafkajs-timers.ts';
-import { checkRecords, checkTopicName, noTopic } from './limits.ts';
+import { checkRecords, checkTopicName } from './limits.ts';
 import { startOffsets, type Held } from './start-offsets.ts';
-import { createTopicProducer, type TopicProducer } from './topic-producer.ts';
+import { createProducers } from './producers.ts';
+import { createTopicProducer } from './topic-producer.ts';
 import { startTopicReader } from './topic-reader.ts';
 
 export interface KafkaBusOptions {
@@ -18,12 +19,17 @@ export interface KafkaBusOptions {
   readonly clock: Clock;
   /** Longest wait for an answer, ms. Default 2,000. */
   readonly requestTimeoutMs?: number;
+  /** A connection for writing to a topic is closed once nothing was written for this long, ms. Default 5 minutes. */
+  readonly idleProducerMs?: number;
   /** Told each time reading a topic is interrupted; the reader goes on by itself. Default: nobody. */
   readonly onInterruption?: (topic: string, error: BusError) => void;
 }
 
 /** Few and quick: whoever calls knows better whether to go on. */
 const RETRY = { initialRetryTime: 50, maxRetryTime: 200, retries: 2 };
+
+/** Shorter than brokers themselves suffer: 10 minutes by default. To open one again takes some milliseconds. */
+const IDLE_PRODUCER_MS = 300_000;
 
 const CREATION_BACKOFF = { baseMs: 50, maxMs: 400 };
 const CREATION_TRIES = 10;
@@ -42,19 +48,13 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
   });
   const address = options.brokers.join(', ');
   const admin = createAdmin(kafka, address);
-  const producers = new Map<string, TopicProducer>();
+  const producers = createProducers({
+    clock,
+    create: (topic) => createTopicProducer(kafka, topic),
+    idleMs: options.idleProducerMs ?? IDLE_PRODUCER_MS,
+  });
   const readers = new Set<AsyncDisposable>();
 
-  const producerOf = (topic: string): TopicProducer => {
-    const producer = producers.get(topic) ?? createTopicProducer(kafka, topic);
-    producers.set(topic, producer);
-    return producer;
-  };
-  const forget = async (topic: string): Promise<void> => {
-    const producer = producers.get(topic);
-    producers.delete(topic);
-    await producer?.[Symbol.asyncDispose]();
-  };
   const listTopics = async (prefix: string): Promise<readonly string[]> => {
     const topics = await admin('listing topics', (client) => client.listTopics());
     return topics.filter((topic) => topic.startsWith(prefix));
@@ -95,19 +95,15 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     },
     listTopics,
     deleteTopics: async (topics) => {
-      for (const topic of topics) await deleteTopic(admin, topic);
+      for (const topic of topics) {
+        await deleteTopic(admin, topic);
+        await producers.forget(topic);
+      }
     },
     send: async (topic, records) => {
       checkTopicName(topic);
       checkRecords(topic, records);
-      if (records.length === 0) return;
-      try {
-        await producerOf(topic).send(records);
-      } catch (error) {
-        if (!(error instanceof BusError && error.code === 'NO_TOPIC')) throw error;
-        await forget(topic);
-        throw noTopic(topic);
-      }
+      if (records.length > 0) await producers.send(topic, records);
     },
     read: async (topic, readOptions) => {
       checkTopicName(topic);
@@ -115,7 +111,7 @@ export function createKafkaBus(options: KafkaBusOptions): MessageBus {
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...readers].map((reader) => reader[Symbol.asyncDispose]()));
-      await Promise.all([...producers.keys()].map(forget));
+      await producers[Symbol.asyncDispose]();
       await admin.close();
     },
   };
