@@ -1,6 +1,7 @@
 /** Adapter: requests in this process, as part of the in-process store. */
 import type { Clock } from '../lib/clock.ts';
 import { checkBatch } from './checks.ts';
+import { MemoryRequests } from './memory-requests.ts';
 import type {
   Ask,
   AskOutcome,
@@ -16,92 +17,80 @@ export interface MemoryNotificationsOptions {
   readonly statusOf: (userId: string) => VisibleStatus;
 }
 
-interface Pushes {
+interface Window {
   readonly untilMs: number;
-  count: number;
+  pushes: number;
 }
 
 /** Every operation is done at once. */
 export class MemoryNotifications {
   readonly #options: MemoryNotificationsOptions;
-  /** By subject, then by viewer and endpoint. */
-  readonly #requests = new Map<string, Map<string, NotificationRequest>>();
-  readonly #pushes = new Map<string, Pushes>();
+  readonly #requests = new MemoryRequests();
+  /** By viewer, in the order in which they end: all are of one length. */
+  readonly #windows = new Map<string, Window>();
 
   constructor(options: MemoryNotificationsOptions) {
     this.#options = options;
   }
 
   isAwaited(subjectUserId: string): boolean {
-    return this.#alive(subjectUserId).size > 0;
+    return this.#alive().countOfSubject(subjectUserId) > 0;
   }
 
   ask({ whileHere, ...asked }: Ask): AskOutcome {
     const { limits, statusOf, clock } = this.#options;
     const { subjectUserId, viewerUserId } = asked;
-    const waiting = this.#alive(subjectUserId);
-    const key = keyOf(asked);
-    const isNew = !waiting.has(key);
-    if (isNew && this.listOf(viewerUserId).length >= limits.aViewer) return 'VIEWER_FULL';
+    const alive = this.#alive();
+    const isNew = !alive.has(asked);
+    if (isNew && alive.countOfViewer(viewerUserId) >= limits.aViewer) return 'VIEWER_FULL';
     if (!whileHere && statusOf(subjectUserId) !== 'OFFLINE') return 'HERE';
-    if (isNew && waiting.size >= limits.aSubject) return 'SUBJECT_FULL';
-    waiting.delete(key);
-    waiting.set(key, { ...asked, askedAtMs: clock.now() });
-    this.#requests.set(subjectUserId, waiting);
+    if (isNew && alive.countOfSubject(subjectUserId) >= limits.aSubject) return 'SUBJECT_FULL';
+    alive.put({ ...asked, askedAtMs: clock.now() });
     return 'KEPT';
   }
 
   cancel({ subjectUserId, viewerUserId, endpoint }: Cancellation): number {
-    const cancelled = [...this.#alive(subjectUserId).values()].filter(
+    const cancelled = this.listOf(viewerUserId).filter(
       (one) =>
-        one.viewerUserId === viewerUserId &&
+        one.subjectUserId === subjectUserId &&
         (endpoint === undefined || one.subscription.endpoint === endpoint),
     );
     return this.claim(subjectUserId, cancelled).length;
   }
 
   listOf(viewerUserId: string): NotificationRequest[] {
-    return [...this.#requests.keys()]
-      .flatMap((subjectUserId) => [...this.#alive(subjectUserId).values()])
-      .filter((one) => one.viewerUserId === viewerUserId)
-      .sort((a, b) => a.askedAtMs - b.askedAtMs);
+    return this.#alive().ofViewer(viewerUserId);
   }
 
   awaiting(subjectUserId: string): NotificationRequest[] {
-    return [...this.#alive(subjectUserId).values()];
+    return this.#alive().ofSubject(subjectUserId);
   }
 
   claim(subjectUserId: string, requests: readonly NotificationRequest[]): NotificationRequest[] {
     checkBatch('requests', requests);
-    const waiting = this.#alive(subjectUserId);
-    const claimed = requests.filter((one) => waiting.delete(keyOf(one)));
-    if (waiting.size === 0) this.#requests.delete(subjectUserId);
-    return claimed;
+    const alive = this.#alive();
+    return requests.filter((one) => alive.delete({ ...one, subjectUserId }));
   }
 
   mayPush(viewerUserId: string): boolean {
-    const { clock, limits } = this.#options;
-    const known = this.#pushes.get(viewerUserId);
-    const pushes =
-      known && known.untilMs > clock.now()
-        ? known
-        : { untilMs: clock.now() + limits.windowMs, count: 0 };
-    this.#pushes.set(viewerUserId, pushes);
-    return ++pushes.count <= limits.pushes;
+    const nowMs = this.#options.clock.now();
+    const { pushes, windowMs } = this.#options.limits;
+    this.#closeWindows(nowMs);
+    const window = this.#windows.get(viewerUserId) ?? { untilMs: nowMs + windowMs, pushes: 0 };
+    this.#windows.set(viewerUserId, window);
+    return ++window.pushes <= pushes;
+  }
+
+  #closeWindows(nowMs: number): void {
+    for (const [viewerUserId, { untilMs }] of this.#windows) {
+      if (untilMs > nowMs) return;
+      this.#windows.delete(viewerUserId);
+    }
   }
 
   /** What has waited for too long is dropped first. */
-  #alive(subjectUserId: string): Map<string, NotificationRequest> {
-    const waiting = this.#requests.get(subjectUserId) ?? new Map<string, NotificationRequest>();
-    const sinceMs = this.#options.clock.now() - this.#options.limits.ttlMs;
-    for (const [key, { askedAtMs }] of waiting) if (askedAtMs < sinceMs) waiting.delete(key);
-    return waiting;
+  #alive(): MemoryRequests {
+    this.#requests.dropAskedBefore(this.#options.clock.now() - this.#options.limits.ttlMs);
+    return this.#requests;
   }
 }
-
-/** No user id has a space. */
-const keyOf = ({
-  viewerUserId,
-  subscription,
-}: Pick<NotificationRequest, 'viewerUserId' | 'subscription'>): string =>
-  `${viewerUserId} ${subscription.endpoint}`;

@@ -1,4 +1,4 @@
-/** A user as the in-process store keeps one, and the rules that settle one: lua/settle.lua says the same in Lua. */
+/** A user as the in-process store keeps one, and the rules that settle one: lua/user.lua says the same in Lua. */
 import type {
   Cause,
   Change,

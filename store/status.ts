@@ -1,4 +1,4 @@
-/** Rules of status: pure, the same for every adapter; lua/common.lua says the same in Lua. */
+/** Rules of status: pure, the same for every adapter; lua/user.lua says the same in Lua. */
 
 /** What others may see. */
 export type VisibleStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';

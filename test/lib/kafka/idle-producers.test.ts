@@ -8,7 +8,8 @@ import { sharedKafka } from '../../support/shared-servers.ts';
 
 const SPEC = { partitions: 1, replication: 1, retentionMs: 600_000, segmentMs: 600_000 };
 const HOUR_MS = 3_600_000;
-const topics = Array.from({ length: 5 }, () => `idle-test.${clock.uuid()}`);
+const PREFIX = `idle-test.${clock.uuid()}.`;
+const topics = Array.from({ length: 5 }, (_, i) => `${PREFIX}${i}`);
 
 let brokers: string;
 let owner: MessageBus;
@@ -31,6 +32,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await owner.deleteTopics(topics);
+  // Brokers name a topic for a moment after they have said that it is deleted.
+  await eventually(async () => expect(await owner.listTopics(PREFIX)).toEqual([]));
   await owner[Symbol.asyncDispose]();
 });
 beforeEach(() => {
