@@ -104,11 +104,12 @@ export async function closeSession(
   context: CallContext,
 ): Promise<CloseSessionResponse> {
   const userId = requireIdentifier('user_id', request.userId);
-  const { sessionId } = request;
+  const { sessionId, beatAgeMs } = request;
   requireSessionId(sessionId);
   const graceMs = graceOf(registry, request.reason);
   const reply = await settle(registry.store, context, (origin) => ({
     ...{ kind: 'close', userId, sessionId, graceMs },
+    ...(beatAgeMs !== undefined && { ageMs: beatAgeMs }),
     ...origin,
   }));
   return { presence: toPresence(reply.settled) };

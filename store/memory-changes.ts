@@ -1,6 +1,6 @@
 /** What each kind of change does to a user before the user is settled: lua/change.lua says the same in Lua. */
 import type { Cause, Change } from './presence-store.ts';
-import { isAlive } from './memory-user.ts';
+import { isAlive, see } from './memory-user.ts';
 import type { Moment, Session, UserState } from './memory-user.ts';
 import { clampAge, MAX_SESSIONS } from './timing.ts';
 import { TooManySessionsError } from './too-many-sessions.ts';
@@ -32,6 +32,7 @@ export function apply(user: UserState, change: Change, at: Moment): void {
     case 'choose':
       user.chosen = change.chosen;
       user.chosenAtMs = at.nowMs;
+      see(user, at.nowMs);
       return;
     case 'close':
       return close(user, change, at);
@@ -68,7 +69,7 @@ function makeRoom(user: UserState, at: Moment): void {
   const spare = live.filter(([, { closing, deadlineMs }]) => closing || deadlineMs < at.nowMs);
   if (surplus > spare.length) throw new TooManySessionsError(user.userId);
   for (const [sessionId, { beatMs }] of spare.sort(byDeadline).slice(0, surplus)) {
-    user.lastBeatMs = Math.max(user.lastBeatMs, beatMs);
+    see(user, beatMs);
     user.sessions.delete(sessionId);
   }
 }
@@ -85,18 +86,27 @@ function act(user: UserState, change: Of<'activity'>, at: Moment): void {
   session.activity = change.activity;
   session.epoch = change.epoch;
   if (change.trace !== '') session.trace = change.trace;
+  see(user, at.nowMs - clampAge(change.causeAgeMs ?? 0));
 }
 
 function close(user: UserState, change: Of<'close'>, at: Moment): void {
   const session = user.sessions.get(change.sessionId);
   if (!session) return;
-  user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
   if (change.graceMs <= 0) {
+    see(user, isAlive(session, at) ? at.nowMs : session.beatMs);
     user.sessions.delete(change.sessionId);
     return;
   }
+  if (change.ageMs !== undefined) hear(session, at.nowMs - clampAge(change.ageMs), at);
   session.closing = true;
   session.deadlineMs = Math.min(session.deadlineMs, at.nowMs + Math.round(change.graceMs));
+}
+
+/** What a beat would have done that came first. */
+function hear(session: Session, beatMs: number, at: Moment): void {
+  if (session.closing || !isAlive(session, at)) return;
+  session.beatMs = Math.max(session.beatMs, beatMs);
+  session.deadlineMs = Math.max(session.deadlineMs, beatMs + at.leaseTtlMs);
 }
 
 /** Decimal uint64 strings: compared as numbers, without losing digits. */

@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { DueIndex } from './due-index.ts';
 import { apply, causeOf } from './memory-changes.ts';
 import { announcement, createUser, dueAt, horizonOf, isAlive, isHeld } from './memory-user.ts';
-import { settle, settledOf } from './memory-user.ts';
+import { see, settle, settledOf } from './memory-user.ts';
 import type { Moment, Origin, Session, UserState } from './memory-user.ts';
 import type {
   Beat,
@@ -254,14 +254,14 @@ function extend(user: UserState, session: Session, beatMs: number, at: Moment): 
   const isNew = beatMs > session.beatMs || beatMs + at.leaseTtlMs > session.deadlineMs;
   session.beatMs = Math.max(session.beatMs, beatMs);
   session.deadlineMs = Math.max(session.deadlineMs, beatMs + at.leaseTtlMs);
-  user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+  see(user, session.beatMs);
   if (user.route) user.route.expiresAtMs = Math.max(user.route.expiresAtMs, session.deadlineMs);
   return isNew;
 }
 
 /** Nothing is known of them that is not known of everyone never seen. */
 function isBlank(user: UserState): boolean {
-  const isUnseen = user.version === 0 && user.lastBeatMs + user.chosenAtMs === 0;
+  const isUnseen = user.version === 0 && user.lastSeenMs + user.chosenAtMs === 0;
   return isUnseen && user.sessions.size === 0 && user.graphRevision === '0';
 }
 

@@ -34,9 +34,10 @@ export interface UserState {
   readonly userId: string;
   status: VisibleStatus;
   version: number;
-  /** Frozen while OFFLINE; see `lastActiveOf`. */
-  offlineSinceBeatMs: number;
-  lastBeatMs: number;
+  /** What others see while the user is OFFLINE: `lastSeenMs` when they left. */
+  lastActiveMs: number;
+  /** The last sign of life. */
+  lastSeenMs: number;
   chosen: ChosenStatus | undefined;
   chosenAtMs: number;
   graphRevision: string;
@@ -76,8 +77,8 @@ export function createUser(userId: string): UserState {
     userId,
     status: 'OFFLINE',
     version: 0,
-    offlineSinceBeatMs: 0,
-    lastBeatMs: 0,
+    lastActiveMs: 0,
+    lastSeenMs: 0,
     chosen: undefined,
     chosenAtMs: 0,
     graphRevision: '0',
@@ -89,6 +90,14 @@ export function createUser(userId: string): UserState {
   };
 }
 
+/**
+ * A sign of life: a heartbeat, or something the user did. What hides the user from somebody counts as of the moment when
+ * it is settled, however it came here, so that nobody can tell one way of leaving from another.
+ */
+export function see(user: UserState, atMs: number): void {
+  user.lastSeenMs = Math.max(user.lastSeenMs, atMs);
+}
+
 export const isHeld = (at: Moment): boolean => at.nowMs < at.holdUntilMs;
 
 export const isAlive = (session: Session, at: Moment): boolean =>
@@ -96,7 +105,7 @@ export const isAlive = (session: Session, at: Moment): boolean =>
 
 export function settledOf(userId: string, user: UserState | undefined, floor: number): Settled {
   if (!user) return { userId, status: 'OFFLINE', version: floor, lastActiveMs: 0 };
-  const lastActiveMs = user.status === 'OFFLINE' ? user.offlineSinceBeatMs : user.lastBeatMs;
+  const lastActiveMs = user.status === 'OFFLINE' ? user.lastActiveMs : user.lastSeenMs;
   return { userId, status: user.status, version: Math.max(user.version, floor), lastActiveMs };
 }
 
@@ -104,7 +113,7 @@ export function settledOf(userId: string, user: UserState | undefined, floor: nu
 export function settle(user: UserState, at: Moment, origin: Origin): UnsentEntry | undefined {
   const died = dropDead(user, at);
   const live = [...user.sessions.values()];
-  for (const session of live) user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+  for (const session of live) see(user, session.beatMs);
   user.route = routeOf(live, at);
   const status = visibleStatus(
     live.map((session) => session.activity),
@@ -129,6 +138,7 @@ export function announcement(
   { trace, causedAtMs = at.nowMs }: Origin,
 ): UnsentEntry | undefined {
   const isOffline = user.status === 'OFFLINE';
+  if (renew === 'PRESENT' && !isOffline) see(user, at.nowMs);
   const horizon = horizonOf(user, at);
   const isShown = isOffline && shownVersion !== undefined;
   const since = isShown ? sinceShown(user, shownVersion, horizon) : '';
@@ -180,7 +190,7 @@ function quietOf(renew: Renewal | undefined): Quiet | undefined {
 function dropDead(user: UserState, at: Moment): Session | undefined {
   let last: Session | undefined;
   for (const [sessionId, session] of user.sessions) {
-    user.lastBeatMs = Math.max(user.lastBeatMs, session.beatMs);
+    see(user, session.beatMs);
     mendStaleDeadline(session, at);
     if (isAlive(session, at)) continue;
     user.sessions.delete(sessionId);
@@ -233,7 +243,7 @@ function transition(
 ): UnsentEntry {
   user.status = status;
   user.version = nextVersion(user.version, at.floor, at.nowMs);
-  if (status === 'OFFLINE') user.offlineSinceBeatMs = user.lastBeatMs;
+  if (status === 'OFFLINE') user.lastActiveMs = user.lastSeenMs;
   const { cause, trace } = origin;
   user.log.unshift({ atMs: at.nowMs, status, version: user.version, cause, trace });
   user.log.length = Math.min(user.log.length, LOG_LENGTH);

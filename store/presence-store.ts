@@ -21,8 +21,10 @@ export interface Settled {
   /** Strictly increasing per user; at least the shard's floor; 0 for a user never seen in a shard never fenced. */
   readonly version: number;
   /**
-   * Last heartbeat, ms since the epoch, of the store's clock; 0 when never seen. While the user is shown OFFLINE it
-   * is the last beat known when they went OFFLINE, and does not move (an invisible user must not leak activity).
+   * Last sign of life, ms since the epoch, of the store's clock; 0 when never seen: a heartbeat, or what the user did
+   * since (`activity`, `choose`, a logout, an `announce` that renews PRESENT). It never decreases. While the user is
+   * shown OFFLINE it is the last one known when they went OFFLINE, and does not move (an invisible user must not leak
+   * activity).
    */
   readonly lastActiveMs: number;
 }
@@ -89,7 +91,10 @@ export type Change = {
       readonly choice?: Choice;
     }
   | {
-      /** A session became active or idle. Refused (`sessionAlive` false) when it is not alive or is closing. */
+      /**
+       * A session became active or idle: a sign of life of when its cause came. Refused (`sessionAlive` false) when it is
+       * not alive or is closing.
+       */
       readonly kind: 'activity';
       readonly sessionId: string;
       readonly activity: ActivityStatus;
@@ -98,16 +103,21 @@ export type Change = {
       readonly trace: string;
     }
   | {
-      /** The user chose a status, or (undefined) took the choice back. */
+      /** The user chose a status, or (undefined) took the choice back: a sign of life of now. */
       readonly kind: 'choose';
       readonly chosen: ChosenStatus | undefined;
       readonly trace: string;
     }
   | {
-      /** Shortens a session to `graceMs` from now and takes it out of the routes; 0 removes it now (logout). */
+      /**
+       * Shortens a session to `graceMs` from now and takes it out of the routes; 0 removes it now: a logout, which of a
+       * session that is alive is a sign of life of now.
+       */
       readonly kind: 'close';
       readonly sessionId: string;
       readonly graceMs: number;
+      /** ms since its last heartbeat, which counts as a beat that came before it closed; absent: there is none to tell. */
+      readonly ageMs?: number;
       readonly trace: string;
     }
   | {
@@ -126,10 +136,11 @@ export type Change = {
       /**
        * A new version: ALWAYS, or unless the user is OFFLINE; never when absent. ALWAYS: `only` see another mode, and
        * those from whom the user is hidden have a new version of them too (`Horizon`), the one that somebody would have
-       * who left then. PRESENT: `only` see another status, as if it had changed, so that the entry is quiet for those
-       * who look up; and a user who is OFFLINE gets one too when what `only` were shown and what they are to see are at
-       * the same version, since a fence or another mode has raised both. VIEW: none, though `only` see another status,
-       * since the user did nothing: they are to read all they see anew.
+       * who left then. PRESENT: `only` see another status, by what the user did, as if it had changed: unless they are
+       * OFFLINE it is a sign of life of now, and the entry is quiet for those who look up; and a user who is OFFLINE gets
+       * one too when what `only` were shown and what they are to see are at the same version, since a fence or another
+       * mode has raised both. VIEW: none, though `only` see another status, since the user did nothing: they are to read
+       * all they see anew.
        */
       readonly renew?: Renewal;
       /** Raises the user's graph revision to at least this. Decimal string: it is a uint64. */

@@ -68,11 +68,14 @@ function ofSession(change: Change): Argument[] {
     case 'activity':
       return [change.sessionId, '', '', change.activity, change.epoch, 0];
     case 'close':
-      return [change.sessionId, '', '', '', 0, 0];
+      return [change.sessionId, '', '', '', 0, ageOf(change)];
     default:
       return ['', '', '', '', 0, 0];
   }
 }
+
+const ageOf = ({ ageMs }: { readonly ageMs?: number }): Argument =>
+  ageMs === undefined ? '' : clampAge(ageMs);
 
 /** shown, renew */
 function ofAnnouncement(change: Change): Argument[] {

@@ -66,6 +66,17 @@ export class Lease {
     if (beatAtMs > this.sentBeatAtMs) this.sentBeatAtMs = beatAtMs;
   }
 
+  /** The connection is over: until now it was alive if it beats itself. */
+  ended(nowMs: number): void {
+    if (this.beatsItself) this.beatAtMs = Math.trunc(nowMs);
+  }
+
+  /** How old the last heartbeat is, if it is not known that the store has heard it. */
+  unheardBeatAgeMs(nowMs: number): number | undefined {
+    if (this.beatAtMs <= this.heardBeatAtMs) return undefined;
+    return Math.max(0, Math.trunc(nowMs) - this.beatAtMs);
+  }
+
   /** Nobody knows what became of what was sent: send it again. */
   forgetSent(): void {
     this.sentBeatAtMs = this.heardBeatAtMs;

@@ -1,11 +1,11 @@
 /** Tells presence of sessions that are over. Until it has heard, the session would run to its deadline. */
-import type { CloseReason } from '../../gen/registry/v1/registry_service.ts';
+import type { CloseReason, CloseSessionRequest } from '../../gen/registry/v1/registry_service.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { Received } from '../upstreams/client-trace.ts';
+import type { Lease } from '../heartbeats/lease.ts';
 import type { Registration } from './registration.ts';
-import type { SessionKey } from '../upstreams/session-key.ts';
 import type { Upstreams } from '../upstreams/upstreams.ts';
 
 export interface DeparturesOptions {
@@ -17,7 +17,7 @@ export interface DeparturesOptions {
 }
 
 export interface Departure {
-  readonly session: SessionKey;
+  readonly lease: Lease;
   readonly reason: CloseReason;
   /** One under way would open the session again if it came second. */
   readonly registration: Pick<Registration, 'settled' | 'mayComeLate'>;
@@ -43,13 +43,16 @@ export function createDepartures(options: DeparturesOptions): Departures {
   const pending = new Set<Promise<void>>();
 
   const { signal } = stopping;
-  const closeSurely = async ({ session, reason, received }: Departure): Promise<void> => {
+  const closeSurely = async ({ lease, reason, received }: Departure): Promise<void> => {
     const giveUpAtMs = clock.monotonic() + options.giveUpAfterMs();
     const onFailure = (error: unknown): void => {
       if (clock.monotonic() > giveUpAtMs) throw error;
     };
-    const { userId, sessionId } = session;
-    const close = () => upstreams.close({ userId, sessionId }, reason, received);
+    const request = (): CloseSessionRequest => {
+      const { userId, sessionId } = lease;
+      return { userId, sessionId, reason, beatAgeMs: lease.unheardBeatAgeMs(clock.monotonic()) };
+    };
+    const close = () => upstreams.close(request, received);
     await retry(close, { clock, backoff: BACKOFF, signal, onFailure });
   };
   const depart = async (departure: Departure): Promise<void> => {

@@ -229,8 +229,9 @@ export class Session implements LeaseOwner {
   }
 
   #depart(reason: CloseReason): void {
+    this.lease.ended(this.#context.clock.monotonic());
     this.#context.departures.add({
-      session: this.lease,
+      lease: this.lease,
       reason,
       registration: this.#registration,
       received: this.#trace.receive('close'),

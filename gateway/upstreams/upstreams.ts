@@ -14,7 +14,7 @@ import type {
   PresenceServiceClient,
 } from '../../gen/presence/v1/presence_service.ts';
 import type {
-  CloseReason,
+  CloseSessionRequest,
   ConnectionRegistryServiceClient,
   ListGatewaysResponse,
   ListShardsResponse,
@@ -40,12 +40,12 @@ export interface UpstreamClients {
 }
 
 export interface Upstreams {
-  /** The request is made when its turn comes: it tells an age. */
+  /** Requests that tell an age are made when their turn comes. */
   register(
     request: () => RegisterSessionRequest,
     received: Received,
   ): Promise<RegisterSessionResponse>;
-  close(session: SessionKey, reason: CloseReason, received: Received): Promise<void>;
+  close(request: () => CloseSessionRequest, received: Received): Promise<void>;
   choose(userId: string, chosen: Status, received: Received): Promise<void>;
   setActivity(
     session: SessionKey,
@@ -117,9 +117,8 @@ export function createUpstreams(clients: UpstreamClients): Upstreams {
   return {
     register: (request, received) =>
       registering(() => received.tell((call) => register(request(), { ...call, ...IDEMPOTENT }))),
-    async close({ userId, sessionId }, reason, received) {
-      const request = { userId, sessionId, reason };
-      await closing(() => received.tell((call) => close(request, { ...call, ...IDEMPOTENT })));
+    async close(request, received) {
+      await closing(() => received.tell((call) => close(request(), { ...call, ...IDEMPOTENT })));
     },
     async choose(userId, chosen, received) {
       const request = { userId, change: { $case: 'chosen', value: chosen } } as const;

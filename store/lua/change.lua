@@ -1,6 +1,6 @@
 -- Changes one session or the choice of a user, or announces the user, and settles.
 -- KEYS: meta (hash), deadlines (zset), outbox (stream), bell (channel), state (hash), presence (string)
--- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS, VIEW or '')
+-- ARGV: leaseTtl (ms), kind, userId, trace, sessionId, gatewayId, device, activity, epoch, age (ms or ''), chosen, choiceAge (ms or ''), grace (ms), revision, only (JSON array), causeAge (ms), shown (version or ''), renew (PRESENT, ALWAYS, VIEW or '')
 -- Returns: floor, hold (ms), status, version, lastActive (ms), chosen, revision, sessionAlive (0 or 1), problem;
 --          or FULL: the user has too many sessions for one more, and nothing was written
 -- Writes: all of the user's keys and their entry in deadlines; outbox on a transition or announcement;
@@ -51,20 +51,31 @@ function apply.activity()
     session.activity, session.epoch = activity, epoch
     if trace ~= '' then session.trace = trace end
     put_session(user, session)
+    see(user, shard.now - cause_age)
   end
   return 'ACTIVITY'
 end
 
 function apply.choose()
   choose(shard.now)
+  see(user, shard.now)
   return 'CHOSEN'
+end
+
+-- What a beat would have done that came first.
+local function hear(session, beat)
+  if session.closing or not is_alive(shard, session.deadline) then return end
+  session.beat = math.max(session.beat, beat)
+  session.deadline = math.max(session.deadline, beat + ttl)
 end
 
 function apply.close()
   local session = find_session(user, session_id)
   if session and grace <= 0 then
+    if is_alive(shard, session.deadline) then see(user, shard.now) end
     drop_sessions(user, { [session] = true })
   elseif session then
+    if age then hear(session, shard.now - age) end
     session.closing, session.deadline = true, math.min(session.deadline, shard.now + grace)
     put_session(user, session)
   end
@@ -84,6 +95,7 @@ end
 -- shown: only a new version tells them.
 local function announce(origin)
   local is_offline = user.status == 'OFFLINE'
+  if renew == 'PRESENT' and not is_offline then see(user, shard.now) end
   local is_shown = is_offline and shown ~= '' and changed_version(user) <= tonumber(shown)
   local is_tied = is_offline and shown ~= '' and not is_shown and user.version <= hidden_floor(shard, user)
   local is_renewed = renew == 'ALWAYS' or renew == 'PRESENT' and (not is_offline or is_tied)

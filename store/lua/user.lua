@@ -1,14 +1,15 @@
 -- Prelude of the scripts that change a user: load, settle (over Lua tables, nothing is written), save.
 --
 -- A user is a hash:
---   status version last_active        what is settled; last_active is the beat when the user went OFFLINE
+--   status version last_active        what is settled; last_active is the last sign of life when the user went OFFLINE
 --   chosen chosen_at revision         the user's choice and the graph revision
 --   hidden renewed                    versions: the last with which an edge may have hidden the user, and the last that
 --                                     one who left then would have been given, for viewers who see another mode
 --   awaited                           somebody asked to be told when the user comes online; see ask.lua
---   view                              only with sessions: last beat|latest deadline|sessions|status|servers (JSON),
+--   view                              only with sessions: last sign of life|latest deadline|sessions|status|servers
+--                                     (JSON),
 --                                     all that a heartbeat needs to renew the presence key
---   beat                              only without: the last beat
+--   beat                              only without: the last sign of life
 --   logged log:0 … log:7              how many transitions there were, and the last of them, in a ring
 --   s:<session id>                    beat|deadline|epoch|closing|activity|gateway|trace|device
 
@@ -128,8 +129,10 @@ local function last_active(user)
   return user.status == 'OFFLINE' and user.last_active or user.beat
 end
 
-local function see_beat(user, beat)
-  user.beat = math.max(user.beat, beat)
+-- A sign of life: a heartbeat, or something the user did. What hides the user from somebody counts as of the moment
+-- when it is settled, however it came here, so that nobody can tell one way of leaving from another.
+local function see(user, at)
+  user.beat = math.max(user.beat, at)
 end
 
 -- `gone` is a set of sessions.
@@ -137,7 +140,7 @@ local function drop_sessions(user, gone)
   local left = {}
   for _, session in ipairs(user.sessions) do
     if gone[session] then
-      see_beat(user, session.beat)
+      see(user, session.beat)
       drop(user, 's:' .. session.id)
     else
       left[#left + 1] = session
@@ -187,7 +190,7 @@ local function drop_dead(shard, user, ttl)
   local dead, last = {}, nil
   for _, session in ipairs(user.sessions) do
     mend_stale_deadline(shard, user, session, ttl)
-    see_beat(user, session.beat)
+    see(user, session.beat)
     if not is_alive(shard, session.deadline) then
       dead[session] = true
       if not last or session.deadline > last.deadline then last = session end

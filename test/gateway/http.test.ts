@@ -257,6 +257,8 @@ function parseEvents(text: string): ServerSentEvent[] {
 }
 
 describe('server-sent events', () => {
+  /** Ages are whole milliseconds, and two clocks are read. */
+  const ROUNDING_MS = 20;
   async function listen(userId: string, to = gateway) {
     const url = `http://${addressOf(to)}/v1/events?access_token=dev:${userId}`;
     const req = get(url, { agent: false });
@@ -302,7 +304,13 @@ describe('server-sent events', () => {
     };
     const openedMs = await eventually(lastBeatMs);
     await eventually(async () => (await lastBeatMs()) > openedMs + leaseTtlMs);
+    const beforeMs = (await brief.store.inspect('tom')).nowMs;
     tom.close();
+    await eventually(async () => {
+      const { settled } = await brief.store.inspect('tom');
+      expect(settled.status).toBe('OFFLINE');
+      expect(settled.lastActiveMs).toBeGreaterThanOrEqual(beforeMs - ROUNDING_MS);
+    });
   });
 
   test('the 21st connection of a user is told so and ended', async () => {

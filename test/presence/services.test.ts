@@ -145,6 +145,24 @@ describe('a session', () => {
     expect(gone.presence?.status).toBe(Status.STATUS_OFFLINE);
   });
 
+  test('closed with the age of its last heartbeat was there until then; logged out, until now', async () => {
+    await register({ beatAgeMs: 9000 });
+    await register({ sessionId: 'session-2', beatAgeMs: 9000 });
+    const close = async (sessionId: string, reason: CloseReason, beatAgeMs?: number) => {
+      const before = clock.now();
+      const reply = await registry.unary((client) => client.closeSession, {
+        ...{ userId: 'alice', sessionId, reason, beatAgeMs },
+      });
+      const lastActiveMs = reply.presence?.lastActive?.getTime() ?? 0;
+      return { agoMs: before - lastActiveMs, untilMs: clock.now() - lastActiveMs };
+    };
+    const dropped = await close('session-1', CloseReason.CLOSE_REASON_DISCONNECTED, 4000);
+    expect(dropped.agoMs).toBeLessThanOrEqual(4000);
+    expect(dropped.untilMs).toBeGreaterThanOrEqual(4000);
+    const left = await close('session-2', CloseReason.CLOSE_REASON_LOGOUT);
+    expect(left.agoMs).toBeLessThanOrEqual(0);
+  });
+
   test('of a device that idles makes the user AWAY, until another one is active', async () => {
     await register();
     const idle = await presence.unary((client) => client.setStatus, {

@@ -19,7 +19,7 @@ export type Deeds = readonly Deed[];
 
 export const DEEDS_A_SLOT = 3;
 export const SLOTS = 6;
-const DEED_MS = 400;
+export const DEED_MS = 400;
 
 /** Does what it is told in the name of the subject. */
 export function createHidden(world: World): (deeds: Deeds) => Promise<void> {

@@ -40,7 +40,14 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     ...{ kind: fc.constant('close'), userId, sessionId, trace },
     graceMs: fc.constantFrom(0, 90, 9_000, 9_000),
   }),
-  fc.record({ kind: fc.constant('activity'), userId, sessionId, activity, epoch, trace }),
+  fc.record({
+    ...{ kind: fc.constant('close'), userId, sessionId, trace, ageMs },
+    graceMs: fc.constantFrom(0, 90, 9_000),
+  }),
+  fc.record({
+    ...{ kind: fc.constant('activity'), userId, sessionId, activity, epoch, trace },
+    causeAgeMs: fc.constantFrom(0, 70),
+  }),
   fc.record({
     ...{ kind: fc.constant('announce'), userId, trace },
     only: fc.subarray(['v1', 'v2']),

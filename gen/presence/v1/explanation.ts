@@ -17,7 +17,7 @@ export const protobufFileName = "presence/v1/explanation.proto";
 
 /** Why a user is shown as they are. For operators: it holds what others must not see. */
 export interface Explanation {
-  /** As others see the user. */
+  /** As others see the user. While they are invisible, last_active is the moment when they chose that. */
   presence:
     | Presence
     | undefined;
@@ -61,7 +61,7 @@ export interface ExplainedSession {
   device: string;
   /** Its status from activity: ONLINE or AWAY. */
   automatic: Status;
-  /** Its last heartbeat, in Redis's time. */
+  /** Its last heartbeat that Redis has heard of, in Redis's time; while it lives there may be ones up to 10 s newer. */
   lastBeat:
     | Date
     | undefined;

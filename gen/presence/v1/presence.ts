@@ -136,7 +136,13 @@ export interface Presence {
   userId: string;
   /** One of ONLINE, AWAY, BUSY and OFFLINE. */
   status: Status;
-  /** The last heartbeat of any of the user's sessions, in Redis's time; absent for a user never seen. */
+  /**
+   * The user's last sign of life, in Redis's time: a heartbeat of any of their sessions, or what they did since: they
+   * logged out, chose a status, blocked the viewer or ended that. While they are there it may be behind the last
+   * heartbeat, by up to a third of the lease, at most 10 s. Once they are OFFLINE it is exact and stays, whatever they
+   * do unseen; only when the gateway crashed that had their last heartbeats, it has none that it had not passed on.
+   * It never decreases. Absent for a user never seen, and for one who is OFFLINE when all data have been lost since.
+   */
   lastActive:
     | Date
     | undefined;

@@ -379,7 +379,8 @@ export interface AnnounceRequest {
    */
   renew: boolean;
   /**
-   * A new version unless the subject is OFFLINE: the viewers see another status. Those to whom the subject is in pull
+   * A new version unless the subject is OFFLINE, and a sign of life: the viewers see another status, by what the subject
+   * did. It is as if they had come or gone at this moment. Those to whom the subject is in pull
    * mode are not pushed it, as they are not when the status does change.
    */
   renewPresent: boolean;

@@ -165,6 +165,12 @@ export interface CloseSessionRequest {
   sessionId: string;
   /** Why. */
   reason: CloseReason;
+  /**
+   * Milliseconds since the gateway received the last heartbeat, on its monotonic clock: it counts as if it had been
+   * told before the session was closed. Absent: Redis knows of no older one than the gateway. Not looked at after a
+   * logout, which is a later sign of life.
+   */
+  beatAgeMs?: number | undefined;
 }
 
 /** The session is closing or gone. */
@@ -239,7 +245,7 @@ export interface Session {
   device: string;
   /** What it is doing. */
   activity: Activity;
-  /** Its last heartbeat, in Redis's time. */
+  /** Its last heartbeat that Redis has heard of, in Redis's time; while it lives there may be ones up to 10 s newer. */
   lastBeat:
     | Date
     | undefined;
@@ -1165,7 +1171,7 @@ export const StreamRegistrationsResponse: MessageFns<StreamRegistrationsResponse
 };
 
 function createBaseCloseSessionRequest(): CloseSessionRequest {
-  return { userId: "", sessionId: "", reason: 0 };
+  return { userId: "", sessionId: "", reason: 0, beatAgeMs: undefined };
 }
 
 export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
@@ -1178,6 +1184,9 @@ export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
     }
     if (message.reason !== 0) {
       writer.uint32(24).int32(message.reason);
+    }
+    if (message.beatAgeMs !== undefined) {
+      writer.uint32(32).uint32(message.beatAgeMs);
     }
     return writer;
   },
@@ -1219,6 +1228,14 @@ export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
             message.reason = reader.int32() as any;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.beatAgeMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1244,6 +1261,11 @@ export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
         ? globalThis.String(object.session_id)
         : "",
       reason: isSet(object.reason) ? closeReasonFromJSON(object.reason) : 0,
+      beatAgeMs: isSet(object.beatAgeMs)
+        ? globalThis.Number(object.beatAgeMs)
+        : isSet(object.beat_age_ms)
+        ? globalThis.Number(object.beat_age_ms)
+        : undefined,
     };
   },
 
@@ -1258,6 +1280,9 @@ export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
     if (message.reason !== 0) {
       obj.reason = closeReasonToJSON(message.reason);
     }
+    if (message.beatAgeMs !== undefined) {
+      obj.beatAgeMs = Math.round(message.beatAgeMs);
+    }
     return obj;
   },
 
@@ -1269,6 +1294,7 @@ export const CloseSessionRequest: MessageFns<CloseSessionRequest> = {
     message.userId = object.userId ?? "";
     message.sessionId = object.sessionId ?? "";
     message.reason = object.reason ?? 0;
+    message.beatAgeMs = object.beatAgeMs ?? undefined;
     return message;
   },
 };
@@ -2984,7 +3010,8 @@ export const ConnectionRegistryServiceService = {
     responseDeserialize: (value: Buffer): StreamRegistrationsResponse => StreamRegistrationsResponse.decode(value),
   },
   /**
-   * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
+   * Ends a session: at once after a logout, after the grace when its socket closed. A logout counts as a sign of life:
+   * see last_active of presence.v1.Presence. Idempotent; a session that is
    * not there is no error.
    */
   closeSession: {
@@ -3078,7 +3105,8 @@ export interface ConnectionRegistryServiceServer extends UntypedServiceImplement
    */
   streamRegistrations: handleBidiStreamingCall<StreamRegistrationsRequest, StreamRegistrationsResponse>;
   /**
-   * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
+   * Ends a session: at once after a logout, after the grace when its socket closed. A logout counts as a sign of life:
+   * see last_active of presence.v1.Presence. Idempotent; a session that is
    * not there is no error.
    */
   closeSession: handleUnaryCall<CloseSessionRequest, CloseSessionResponse>;
@@ -3131,7 +3159,8 @@ export interface ConnectionRegistryServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<StreamRegistrationsRequest, StreamRegistrationsResponse>;
   /**
-   * Ends a session: at once after a logout, after the grace when its socket closed. Idempotent; a session that is
+   * Ends a session: at once after a logout, after the grace when its socket closed. A logout counts as a sign of life:
+   * see last_active of presence.v1.Presence. Idempotent; a session that is
    * not there is no error.
    */
   closeSession(
