@@ -255,7 +255,7 @@ export function presenceStoreConformance(openStore: OpenStore): void {
           renew: 'PRESENT',
         });
       const first = await announce('18446744073709551615');
-      expect(first.settled).toMatchObject({ ...settled, version: first.settled.version });
+      expect(first.settled.status).toBe(settled.status);
       expect(first.settled.version).toBeGreaterThan(settled.version);
       const second = await announce('9');
       expect(second.graphRevision).toBe('18446744073709551615');
