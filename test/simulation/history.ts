@@ -41,7 +41,8 @@ export type Fault =
   | { readonly do: 'stop worker'; readonly worker: number }
   /** When it is about to make that call from now: with something half done. */
   | { readonly do: 'kill worker'; readonly worker: number; readonly atCall: number }
-  | { readonly do: 'start worker' | 'heal' }
+  | { readonly do: 'start worker' }
+  | { readonly do: 'heal' }
   | { readonly do: 'bus'; readonly is: 'refusing' | 'doubtful' | 'late' }
   | {
       readonly do: 'store fails';

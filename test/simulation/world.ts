@@ -4,18 +4,14 @@
  */
 import { Status } from '../../gen/presence/v1/presence.ts';
 import { createDisposer, type Disposer } from '../../lib/lifecycle.ts';
-import { addressOf } from '../gateway/in-process-mesh.ts';
-import type { WirePresence } from '../support/client-view.ts';
 import { eventually } from '../support/eventually.ts';
-import { Checks, statusOf, type Scene } from './checks.ts';
+import { Checks, type Scene } from './checks.ts';
 import { Device } from './device.ts';
-import { USERS, type DeviceDeed, type Fault, type Step } from './history.ts';
-import {
-  startInfrastructure,
-  type Infrastructure,
-  type RunningGateway,
-  type Worker,
-} from './infrastructure.ts';
+import { USERS, type DeviceDeed, type Step } from './history.ts';
+import { startInfrastructure, type Infrastructure } from './infrastructure.ts';
+import { lookUpAll } from './look-ups.ts';
+import { Machinery } from './machinery.ts';
+import { nth } from './nth.ts';
 import { Oracle, type Choice, type Edge, type Ending } from './oracle.ts';
 import { TransitionLog } from './transition-log.ts';
 
@@ -29,8 +25,6 @@ const SMALL_STEP_MS = 20;
 const RECOVERY_MS = 7000;
 /** In the end: who is silent goes offline. */
 const LAST_MS = RULES.leaseMs + 1500;
-const MAX_GATEWAYS = 3;
-const MAX_WORKERS = 3;
 const MAX_DEVICES = 14;
 /** What is on its way may take longer on a busy machine, ms of its own time; see `#compare`. */
 const PATIENCE = { timeoutMs: 30_000 };
@@ -41,8 +35,7 @@ export class World implements AsyncDisposable {
   readonly #oracle = new Oracle(USERS, RULES);
   readonly #checks = new Checks();
   readonly #transitions: TransitionLog;
-  readonly #gateways: RunningGateway[] = [];
-  readonly #workers: Worker[] = [];
+  readonly #machinery: Machinery;
   readonly #devices: Device[] = [];
   /** Who chose something that may not have been heard, and what. */
   readonly #unsure = new Map<string, Choice | undefined>();
@@ -50,12 +43,13 @@ export class World implements AsyncDisposable {
   readonly #busy = new Set<Device>();
   #isTogether = false;
   #brokenSinceMs: number | undefined;
-  #hasServerFault = false;
 
   private constructor(infra: Infrastructure, disposer: Disposer) {
     this.#infra = infra;
     this.#disposer = disposer;
     this.#transitions = new TransitionLog(infra.mesh.presence, infra.store, USERS);
+    const whilePassing = (task: () => Promise<void>) => this.#while(task);
+    this.#machinery = new Machinery({ infra, transitions: this.#transitions, whilePassing });
   }
 
   static async start(random: () => number): Promise<World> {
@@ -82,13 +76,13 @@ export class World implements AsyncDisposable {
   async finish(): Promise<void> {
     await this.#heal();
     await this.#pass(LAST_MS);
-    await this.#lookUpAll();
+    await lookUpAll(this.#machinery.gateway(0).gateway, this.#scene);
     await this.#transitions.follow();
     await eventually(() => this.#transitions.check(), PATIENCE);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#mend();
+    this.#machinery.mend();
     await this.#disposer[Symbol.asyncDispose]();
   }
 
@@ -100,17 +94,13 @@ export class World implements AsyncDisposable {
     return this.#devices.filter((device) => device.isOpen);
   }
 
-  get #living(): readonly Worker[] {
-    return this.#workers.filter((worker) => !worker.isKilled);
-  }
-
   /** Friends, and a celebrity whom three follow. */
   async #begin(): Promise<void> {
     this.#disposer.defer(() => this.#devices.forEach((device) => device.cut()));
-    for (let i = 0; i < 2; i++) this.#workers.push(await this.#infra.addWorker());
+    for (let i = 0; i < 2; i++) await this.#machinery.addWorker();
     this.#disposer.defer(() => this.#transitions.cut());
     await this.#transitions.follow();
-    for (let i = 0; i < 2; i++) this.#gateways.push(await this.#infra.addGateway());
+    for (let i = 0; i < 2; i++) await this.#machinery.addGateway();
     const { time } = this.#infra;
     // Workers have found their shards.
     for (let passed = 0; passed < 2000; passed += STEP_MS) {
@@ -141,9 +131,9 @@ export class World implements AsyncDisposable {
       case 'together':
         return this.#together(step.steps);
       case 'add gateway':
-        return this.#addGateway();
+        return this.#machinery.addGateway();
       case 'close gateway':
-        return this.#closeGateway(step.gateway);
+        return this.#machinery.closeGateway(step.gateway);
       case 'cut follower':
         this.#transitions.cut();
         return;
@@ -160,7 +150,7 @@ export class World implements AsyncDisposable {
       case 'store away':
       case 'fence':
         this.#brokenSinceMs ??= this.#nowMs;
-        return this.#break(step);
+        return this.#machinery.break(step);
       default:
         return this.#tell(step.do, step.device);
     }
@@ -175,9 +165,9 @@ export class World implements AsyncDisposable {
     await Promise.all(under);
   }
 
-  async #connect(userId: string, nth: number): Promise<void> {
+  async #connect(userId: string, index: number): Promise<void> {
     if (this.#open.length >= MAX_DEVICES) return;
-    const { gateway } = at(this.#gateways, nth)!;
+    const { gateway } = this.#machinery.gateway(index);
     const onFrame = (): void => this.#infra.noteEvent();
     const device = new Device({ number: this.#devices.length, userId, gateway, onFrame });
     this.#devices.push(device);
@@ -187,8 +177,8 @@ export class World implements AsyncDisposable {
     if (!device.isOpen) this.#oracle.refused(device.number);
   }
 
-  async #tell(deed: DeviceDeed, nth: number): Promise<void> {
-    const device = at(this.#open, nth);
+  async #tell(deed: DeviceDeed, index: number): Promise<void> {
+    const device = nth(this.#open, index);
     if (!device || this.#busy.has(device)) return;
     this.#busy.add(device);
     switch (deed) {
@@ -202,19 +192,15 @@ export class World implements AsyncDisposable {
       case 'active':
         device.isIdle = deed === 'idle';
         device.isFrozen = false;
-        {
-          this.#beat(device);
-          return;
-        }
-      case 'resync': {
+        this.#beat(device);
+        return;
+      case 'resync':
         device.send({ resync: {} });
         return;
-      }
       case 'watch':
-      case 'unwatch': {
+      case 'unwatch':
         this.#watch(device, deed);
         return;
-      }
       case 'close':
         device.close();
         return this.#end(device, 'closed');
@@ -282,89 +268,17 @@ export class World implements AsyncDisposable {
     else await call.catch(() => undefined);
   }
 
-  /** A gateway waits for what it needs before it serves. */
-  async #addGateway(): Promise<void> {
-    if (this.#hasServerFault || this.#gateways.length >= MAX_GATEWAYS) return;
-    this.#gateways.push(await this.#infra.addGateway());
-  }
-
-  async #closeGateway(nth: number): Promise<void> {
-    if (this.#gateways.length < 2) return;
-    const closing = at(this.#gateways, nth)!;
-    this.#gateways.splice(this.#gateways.indexOf(closing), 1);
-    closing.setCut(false);
-    await this.#while(async () => closing.gateway[Symbol.asyncDispose]());
-  }
-
-  async #break(fault: Exclude<Fault, { do: 'heal' }>): Promise<void> {
-    const { storeFaults, busFaults, store } = this.#infra;
-    switch (fault.do) {
-      case 'cut off gateway': {
-        at(this.#gateways, fault.gateway)!.setCut(true);
-        return;
-      }
-      case 'kill worker':
-        at(this.#living, fault.worker)?.kill(fault.atCall);
-        return;
-      case 'stop worker':
-        return this.#stopWorker(fault.worker);
-      case 'start worker':
-        return this.#startWorker();
-      case 'bus':
-        this.#hasServerFault = true;
-        {
-          busFaults.set(fault.is);
-          return;
-        }
-      case 'store fails':
-        this.#hasServerFault = true;
-        {
-          storeFaults.fail(fault.call, fault.times, fault.isDoubtful);
-          return;
-        }
-      case 'store away':
-        this.#hasServerFault = true;
-        {
-          storeFaults.leave();
-          return;
-        }
-      case 'fence': {
-        const shard = store.shardOf(fault.userId);
-        await this.#transitions.look();
-        if (fault.truncate) this.#transitions.truncated(shard);
-        await store.fence(shard, fault);
-      }
-    }
-  }
-
-  async #startWorker(): Promise<void> {
-    if (this.#living.length < MAX_WORKERS) this.#workers.push(await this.#infra.addWorker());
-  }
-
-  async #stopWorker(nth: number): Promise<void> {
-    const worker = at(this.#living, nth);
-    if (!worker) return;
-    this.#workers.splice(this.#workers.indexOf(worker), 1);
-    await this.#while(async () => worker.part[Symbol.asyncDispose]());
-  }
-
   /** Everything works again; when that has had its effect, those choose again who cannot know they were heard. */
   async #heal(): Promise<void> {
     if (this.#brokenSinceMs === undefined) return;
-    this.#mend();
-    await this.#startWorker();
+    this.#machinery.mend();
+    await this.#machinery.addWorker();
     await this.#pass(RECOVERY_MS);
     for (const [userId, choice] of this.#unsure) await this.#setStatus(userId, choice);
     this.#unsure.clear();
     await this.#infra.quiet(this.#open);
     this.#brokenSinceMs = undefined;
-    this.#hasServerFault = false;
-  }
-
-  #mend(): void {
-    this.#infra.storeFaults.heal();
-    this.#infra.busFaults.set('well');
-    for (const gateway of this.#gateways) gateway.setCut(false);
+    this.#machinery.mended();
   }
 
   async #pass(ms: number): Promise<void> {
@@ -435,46 +349,4 @@ export class World implements AsyncDisposable {
       isTogether: this.#isTogether,
     };
   }
-
-  /** What each user is answered about all the others is what is so, and what their devices show. */
-  async #lookUpAll(): Promise<void> {
-    for (const viewer of USERS) {
-      for (const presence of await this.#lookUp(viewer)) {
-        const subject = presence.userId;
-        const expected = this.#oracle.shows(viewer, subject, this.#nowMs) ?? 'OFFLINE';
-        if (statusOf(presence) !== expected) {
-          throw new Error(`${viewer} looks up ${JSON.stringify(presence)}, not ${expected}`);
-        }
-        const devices = this.#open.filter(({ userId, number }) => {
-          return userId === viewer && this.#oracle.isAlive(number, this.#nowMs);
-        });
-        for (const device of devices) this.#isSame(device, presence);
-      }
-    }
-  }
-
-  async #lookUp(viewer: string): Promise<readonly WirePresence[]> {
-    const others = USERS.filter((userId) => userId !== viewer).map((id) => `user_id=${id}`);
-    const address = addressOf(this.#gateways[0]!.gateway);
-    const response = await fetch(`http://${address}/v1/presence?${others.join('&')}`, {
-      headers: { authorization: `Bearer dev:${viewer}`, connection: 'close' },
-    });
-    return ((await response.json()) as { presences: WirePresence[] }).presences;
-  }
-
-  /** Who is OFFLINE is so in all that is told of them; while they are not, they are active, and versions may move. */
-  #isSame(device: Device, found: WirePresence): void {
-    const seen = device.view.get(found.userId);
-    if (!seen || seen.mode === 'MODE_PULL') return;
-    const isAhead = BigInt(seen.version ?? 0) > BigInt(found.version ?? 0);
-    const isOther = statusOf(found) === 'OFFLINE' && seen.lastActive !== found.lastActive;
-    if (!isAhead && !isOther) return;
-    const words = `${JSON.stringify(seen)}, looks up ${JSON.stringify(found)}`;
-    throw new Error(`${device.userId}'s device ${device.number} sees ${words}`);
-  }
-}
-
-/** The nth, round and round; undefined of none. */
-function at<T>(values: readonly T[], nth: number): T | undefined {
-  return values[nth % values.length];
 }
