@@ -15,6 +15,7 @@ import { invalidArgument, RpcError } from '../lib/errors.ts';
 import type { CallContext } from '../lib/grpc/handlers.ts';
 import { requireIdentifier, requireIdentifiers } from '../lib/identifiers.ts';
 import type { Change, PresenceStore, Renewal } from '../store/presence-store.ts';
+import { requireSessionId } from './ids.ts';
 import { MAX_BATCH } from './limits.ts';
 import type { LookUp } from './lookup.ts';
 import { settle, type Origin } from './settle.ts';
@@ -46,7 +47,7 @@ function statusChange(request: SetStatusRequest, origin: Origin): Change {
       return { kind: 'choose', userId, chosen: fromChosen('chosen', change.value), ...origin };
     case 'activity': {
       const { sessionId, activity, epoch } = change.value;
-      requireIdentifier('activity.session_id', sessionId);
+      requireSessionId('activity.session_id', sessionId);
       const automatic = fromActivity('activity.activity', activity);
       return { kind: 'activity', userId, sessionId, activity: automatic, epoch, ...origin };
     }

@@ -30,6 +30,7 @@ import type {
   ShardInspection,
 } from '../store/presence-store.ts';
 import { TooManySessionsError } from '../store/too-many-sessions.ts';
+import { requireGatewayId, requireSessionId } from './ids.ts';
 import { MAX_BATCH } from './limits.ts';
 import { settle, type Origin } from './settle.ts';
 import { fromActivity, fromChosen, toActivity, toChosen, toPresence } from './wire.ts';
@@ -44,9 +45,6 @@ export interface Registry {
   /** Lease of a gateway, ms. */
   readonly gatewayTtlMs: number;
 }
-
-const SESSION_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
-const GATEWAY_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
 export async function registerSession(
   registry: Registry,
@@ -78,8 +76,8 @@ async function opened(reply: Promise<ChangeReply>): Promise<ChangeReply> {
 function openChange(request: RegisterSessionRequest, origin: Origin): Change {
   const userId = requireIdentifier('user_id', request.userId);
   const { sessionId, gatewayId, device, epoch, beatAgeMs, choice } = request;
-  requireSessionId(sessionId);
-  requireGatewayId(gatewayId);
+  requireSessionId('session_id', sessionId);
+  requireGatewayId('gateway_id', gatewayId);
   const problem = deviceProblem(device);
   if (problem) throw invalidArgument('device', problem);
   const activity = fromActivity('activity', request.activity);
@@ -105,7 +103,7 @@ export async function closeSession(
 ): Promise<CloseSessionResponse> {
   const userId = requireIdentifier('user_id', request.userId);
   const { sessionId, beatAgeMs } = request;
-  requireSessionId(sessionId);
+  requireSessionId('session_id', sessionId);
   const graceMs = graceOf(registry, request.reason);
   const reply = await settle(registry.store, context, (origin) => ({
     ...{ kind: 'close', userId, sessionId, graceMs },
@@ -156,7 +154,7 @@ export async function keepGateway(
   { store, gatewayTtlMs }: Registry,
   { gatewayId, release }: KeepGatewayRequest,
 ): Promise<KeepGatewayResponse> {
-  requireGatewayId(gatewayId);
+  requireGatewayId('gateway_id', gatewayId);
   const remainingMs = await store.keepLease('gateways', gatewayId, release ? 0 : gatewayTtlMs);
   return { remaining: toDuration(remainingMs) };
 }
@@ -187,14 +185,4 @@ function toShard({ owner, ...seen }: ShardInspection, shard: number): Shard {
     floor: BigInt(seen.floor),
     holdRemaining: toDuration(seen.holdMs),
   };
-}
-
-function requireSessionId(sessionId: string): void {
-  if (SESSION_ID.test(sessionId)) return;
-  throw invalidArgument('session_id', 'give 1 to 64 of A-Z a-z 0-9 _ . : -');
-}
-
-function requireGatewayId(gatewayId: string): void {
-  if (GATEWAY_ID.test(gatewayId)) return;
-  throw invalidArgument('gateway_id', 'give 1 to 128 of A-Z a-z 0-9 _ . -');
 }

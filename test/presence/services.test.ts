@@ -407,6 +407,28 @@ describe('bad input is refused by the name of the field', () => {
     expect(message.startsWith(`${field}: `)).toBe(true);
   });
 
+  test.each(['', 'a@b', 'x'.repeat(65)])(
+    'the session id %j, by one rule everywhere',
+    async (sessionId) => {
+      const { CLOSE_REASON_LOGOUT: reason } = CloseReason;
+      const activity = { sessionId, activity: Activity.ACTIVITY_IDLE, epoch: 1 };
+      const change = { $case: 'activity' as const, value: activity };
+      const userId = 'alice';
+      const refusals = [
+        refusal(register({ sessionId })),
+        refusal(registry.unary((to) => to.closeSession, { userId, sessionId, reason })),
+        refusal(presence.unary((to) => to.setStatus, { userId, change })),
+      ];
+      const was = sessionId === '' ? 'is missing' : `"${sessionId}" is none`;
+      const words = `session_id: ${was}; a session id is 1 to 64 of A-Z a-z 0-9 _ . : -`;
+      expect((await Promise.all(refusals)).map(({ message }) => message)).toEqual([
+        words,
+        words,
+        `activity.${words}`,
+      ]);
+    },
+  );
+
   test('activity of a session that is not there: NOT_FOUND, register again', async () => {
     const { code, message } = await refusal(
       presence.unary((client) => client.setStatus, {
