@@ -83,7 +83,7 @@ const leaving = ([a = waits, b = waits, ...late]: readonly Deed[], how: Deed): r
   [comes, a, b],
   [...late, how],
 ];
-const RUNS = 3;
+const RUNS = 2;
 
 describe.each(relations)('to a %s one with any heartbeats before who', (relation) => {
   test.each(hidings)(
