@@ -45,7 +45,7 @@ export function toText(explanation: Explanation): string {
     `  last active  ${timeOf(presence?.lastActive)}`,
     `  chosen       ${chosenOf(explanation)}`,
     `  routes       ${explanation.routeGatewayIds.join(', ') || 'none: nothing is sent to this user'}`,
-    `  graph        revision ${explanation.graphRevision}`,
+    `  graph        ${graphOf(explanation)}`,
     `  shard        ${shardOf(explanation)}`,
     `sessions`,
     ...(sessions.length > 0 ? sessions.map(sessionLine) : ['  none']),
@@ -60,6 +60,11 @@ const timeOf = (time: Date | undefined): string => time?.toISOString() ?? 'never
 function chosenOf({ chosen, chosenAt }: Explanation): string {
   if (chosen === Status.STATUS_UNSPECIFIED) return 'nothing: the status follows activity';
   return `${nameOf(Status, chosen, 'STATUS_')} since ${timeOf(chosenAt)}`;
+}
+
+function graphOf({ graphRevision }: Explanation): string {
+  if (graphRevision === 0n) return 'no change of an edge was announced; what is imported is not';
+  return `revision ${graphRevision} at the last change of an edge that was announced`;
 }
 
 function shardOf({ shard, shardFloor, holdRemaining, outboxLength }: Explanation): string {

@@ -23,23 +23,29 @@ function say(problem: string): void {
 const sayError = (error: unknown): void =>
   say(error instanceof Error ? error.message : String(error));
 
+/** What the gateway tells before anybody has come in. */
+interface Settings {
+  readonly auth: 'dev' | 'jwt';
+  readonly hasPush: boolean;
+}
+
 let isEntering = false;
 
 /** A WebSocket does not say why it is refused, so the token is tried on a request first. */
-async function enter(token: string): Promise<void> {
+async function enter(token: string, settings: Settings): Promise<void> {
   if (isEntering) return;
   isEntering = true;
   say('');
   const slow = clock.after(SLOW_MS, () => say('The gateway has not answered yet.'));
-  await letIn(token).then(() => say(''), sayError);
+  await letIn(token, settings).then(() => say(''), sayError);
   slow.cancel();
   isEntering = false;
 }
 
-async function letIn(token: string): Promise<void> {
+async function letIn(token: string, { hasPush }: Settings): Promise<void> {
   const api = createApi(token);
   await operator.open(api);
-  void notifications.open(api).catch(sayError);
+  if (hasPush) void notifications.open(api).catch(sayError);
   hideLogin();
   sessions.open(token, api);
   find('choice', HTMLFormElement).querySelector<HTMLInputElement>('input:checked')?.focus();
@@ -53,8 +59,8 @@ function leave({ code, reason }: Closing): void {
 }
 
 async function start(): Promise<void> {
-  const { auth } = (await answerOf('/console/settings.json')) as { auth: 'dev' | 'jwt' };
-  setUpLogin({ auth, onToken: (token) => void enter(token) });
+  const settings = (await answerOf('/console/settings.json')) as Settings;
+  setUpLogin({ auth: settings.auth, onToken: (token) => void enter(token, settings) });
 }
 
 start().catch(sayError);

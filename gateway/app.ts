@@ -75,7 +75,8 @@ function serve(
   const { clock, heartbeatIntervalMs, logger } = options;
   const rate = options.limits?.rate ?? RATE;
   const origins = createOrigins(options.allowedOrigins);
-  const console = createConsole({ auth: options.auth.mode }, options.consoleDir);
+  const hasPush = options.vapidPublicKey !== undefined;
+  const console = createConsole({ auth: options.auth.mode, hasPush }, options.consoleDir);
   const push = {
     publicKey: options.vapidPublicKey,
     allowLoopback: options.auth.mode === 'dev',

@@ -10,6 +10,8 @@ import type { HttpAnswer } from '../server/socket-server.ts';
 export interface ConsoleSettings {
   /** dev: a user's name is enough; jwt: a token is asked for. */
   readonly auth: 'dev' | 'jwt';
+  /** Whether users can ask for notifications: a page that asks where they cannot has an error in its log. */
+  readonly hasPush: boolean;
 }
 
 export interface Console {

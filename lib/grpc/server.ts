@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import {
   Server,
   ServerCredentials,
+  setLogger,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -82,7 +83,17 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
   };
 }
 
+/** What grpc-js says by itself; but a port that cannot be had is told by ListenError, with what to do. */
+const LOGGER: Partial<Console> = {
+  error: (message: string) => {
+    if (!message.startsWith('No address added')) process.stderr.write(`E ${message}\n`);
+  },
+  info: (message: string) => void process.stderr.write(`I ${message}\n`),
+  debug: (message: string) => void process.stderr.write(`D ${message}\n`),
+};
+
 function listen(server: Server, host: string, port: number): Promise<number> {
+  setLogger(LOGGER);
   return new Promise((resolve, reject) => {
     const address = hostPort(host, port);
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {

@@ -156,6 +156,19 @@ test('where tokens are signed, this machine is no push service', async () => {
   expect(reply.answer.error?.message).toBe('endpoint must be https');
 });
 
+test('the console’s page is told whether there are notifications, without an error', async () => {
+  const off = await mesh.addGateway({ vapidPublicKey: undefined });
+  const on = await mesh.addGateway();
+  for (const [gateway, hasPush] of [
+    [off, false],
+    [on, true],
+  ] as const) {
+    const url = `http://${addressOf(gateway)}/console/settings.json`;
+    const response = await fetch(url, { headers: { connection: 'close' } });
+    expect(await response.json()).toEqual({ auth: 'dev', hasPush });
+  }
+});
+
 test('where there is no key, it says how to set it', async () => {
   const off = await mesh.addGateway({ vapidPublicKey: undefined });
   for (const line of ['GET /v1/push/key', 'GET /v1/notifications', 'DELETE bob']) {

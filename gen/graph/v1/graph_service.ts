@@ -358,7 +358,7 @@ export interface ImportEdgesResponse {
   edges: bigint;
   /** Different users among them. */
   users: bigint;
-  /** Commit timestamp of the last batch. */
+  /** Commit timestamp of the last batch. It is not announced: no user's revision, as ExplainPresence has it, is raised. */
   graphRevision: bigint;
 }
 

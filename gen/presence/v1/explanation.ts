@@ -35,7 +35,10 @@ export interface Explanation {
   transitions: PastTransition[];
   /** Gateways that would be told something meant for this user. */
   routeGatewayIds: string[];
-  /** Commit timestamp of the user's last edge change that was announced. */
+  /**
+   * Commit timestamp of the user's last edge change that was announced; 0 for none. Imports announce nothing, so that
+   * edges that were imported do not raise it.
+   */
   graphRevision: bigint;
   /** The user's shard. */
   shard: number;

@@ -141,12 +141,16 @@ export interface Presence {
    * logged out, chose a status, blocked the viewer or ended that. While they are there it may be behind the last
    * heartbeat, by up to a third of the lease, at most 10 s. Once they are OFFLINE it is exact and stays, whatever they
    * do unseen; only when the gateway crashed that had their last heartbeats, it has none that it had not passed on.
-   * It never decreases. Absent for a user never seen, and for one who is OFFLINE when all data have been lost since.
+   * It never decreases. While they are there it moves without a new version and without being told: it is as of when
+   * this was read. Absent for a user never seen, and for one who is OFFLINE when all data have been lost since.
    */
   lastActive:
     | Date
     | undefined;
-  /** Strictly increasing per user, also across a loss of data; 0 for a user never seen or not visible. */
+  /**
+   * Strictly increasing per user, also across a loss of data; 0 for a user never seen or not visible. Two presences that
+   * a viewer gets of a user with the same version are the same, but for last_active while the user is not OFFLINE.
+   */
   version: bigint;
   /** How the viewer learns of the next change. */
   mode: Mode;

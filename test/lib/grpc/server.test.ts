@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { credentials, status } from '@grpc/grpc-js';
 import { systemClock } from '../../../lib/clock.ts';
 import { RpcError } from '../../../lib/errors.ts';
@@ -125,5 +125,21 @@ test('both versions of reflection are described', async () => {
     const value = `grpc.reflection.${version}.ServerReflection`;
     const { messageResponse } = await reflect({ $case: 'fileContainingSymbol', value });
     expect(messageResponse?.$case).toBe('fileDescriptorResponse');
+  }
+});
+
+test('a port that is taken is told in one line, and grpc-js says nothing besides', async () => {
+  const byItself = [
+    jest.spyOn(console, 'error').mockReturnValue(undefined),
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true),
+  ];
+  try {
+    const { port } = server;
+    const second = createGrpcServer({ services: [], host: '127.0.0.1', port, drainMs: 0, clock });
+    const words = `gRPC cannot listen on 127.0.0.1:${port}. Is another one running? Set MESH_GRPC_PORT.`;
+    await expect(second).rejects.toThrow(words);
+    for (const spy of byItself) expect(spy).not.toHaveBeenCalled();
+  } finally {
+    for (const spy of byItself) spy.mockRestore();
   }
 });
