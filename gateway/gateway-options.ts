@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { MessageBus } from '../lib/kafka/bus.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AuthOptions } from './door/auth.ts';
-import type { RateLimit } from './door/frame-rate.ts';
+import type { RateLimit } from './limits/frame-rate.ts';
 import type { UpstreamClients } from './upstreams/upstreams.ts';
 
 export interface GatewayOptions extends UpstreamClients {

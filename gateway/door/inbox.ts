@@ -10,7 +10,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ClientMessage } from '../protocol/client-frames.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { badFrame, FrameError } from '../protocol/frame-error.ts';
-import { countFrame, verdictOn, type RateLimit, type Verdict } from './frame-rate.ts';
+import { countFrame, verdictOn, type RateLimit, type Verdict } from '../limits/frame-rate.ts';
 import type { FrameCodec } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { SocketListener } from '../server/socket-server.ts';

@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { CODECS, JSON_TEXT, type FrameCodec } from '../protocol/frames.ts';
 import type { Doorway, Visitor } from './doorway.ts';
-import type { RateLimit } from './frame-rate.ts';
+import type { RateLimit } from '../limits/frame-rate.ts';
 import { refusal } from '../server/http-answers.ts';
 import { Inbox } from './inbox.ts';
 import { SocketSink } from '../sessions/sink.ts';

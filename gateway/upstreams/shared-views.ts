@@ -7,8 +7,8 @@
  */
 import type { Clock } from '../../lib/clock.ts';
 import { createLimiter, type Limiter } from '../../lib/limiter.ts';
-import type { RateLimit } from '../door/frame-rate.ts';
-import { RequestRate } from '../door/request-rate.ts';
+import type { RateLimit } from '../limits/frame-rate.ts';
+import { RequestRate } from '../limits/request-rate.ts';
 import type { View, ViewRequest } from './snapshot.ts';
 
 /** One session's. */

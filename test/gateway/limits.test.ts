@@ -7,7 +7,7 @@ import type { Gateway } from '../../gateway/app.ts';
 import { CLOSE } from '../../gateway/protocol/close-codes.ts';
 import { JSON_TEXT } from '../../gateway/protocol/frames.ts';
 import { Outlet } from '../../gateway/sessions/outlet.ts';
-import { RequestRate } from '../../gateway/door/request-rate.ts';
+import { RequestRate } from '../../gateway/limits/request-rate.ts';
 import type { Sink } from '../../gateway/sessions/sink.ts';
 import type { PresenceStore } from '../../store/presence-store.ts';
 import type { EdgeClient } from '../support/edge-client.ts';

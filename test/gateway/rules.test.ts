@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Backlog } from '../../gateway/sessions/backlog.ts';
 import { MAX_PRESENCES } from '../../gateway/protocol/snapshot-frames.ts';
-import { countFrame, verdictOn, type Verdict } from '../../gateway/door/frame-rate.ts';
+import { countFrame, verdictOn, type Verdict } from '../../gateway/limits/frame-rate.ts';
 import { changeOf } from '../../gateway/protocol/subject-change.ts';
 import { ClientTrace, type Received } from '../../gateway/upstreams/client-trace.ts';
 import { asSeen } from '../../gateway/upstreams/views.ts';
