@@ -3,8 +3,9 @@
  * get of somebody who left when the other one hid, and of one never seen if the other one hid before that.
  */
 import { describe, test } from '@jest/globals';
+import { blocks, comes, hides, leaves, nothing, waits } from './deeds.ts';
 import { expectSameBytes, record, type Hiding } from './runs.ts';
-import { changeEdge, type Deed, type Deeds, type Disturbance } from './script.ts';
+import { changeEdge, type Deeds, type Disturbance } from './script.ts';
 import type { Relation } from './world.ts';
 
 /** As one hides, and while they hide: what may be lost are what they did and what is shown of them. */
@@ -17,12 +18,6 @@ const disturbances: readonly (readonly [Relation, Disturbance])[] = [
   ['fan', { slot: 2, kind: 'LOSS' }],
 ];
 
-const nothing: Hiding = () => Promise.resolve();
-const waits: Deed = { do: 'wait' };
-const comes: Deeds = [{ do: 'connect', device: 1 }, { do: 'active', device: 1 }, waits];
-const leaves: readonly Deeds[] = [comes, [{ do: 'logout', device: 1 }]];
-const hides: Deed = { do: 'say', device: 1, status: 'STATUS_INVISIBLE' };
-const blocks: Deed = { do: 'block', whom: 'viewer' };
 const goesOn: readonly Deeds[] = [
   [
     { do: 'active', device: 1 },

@@ -3,8 +3,9 @@
  * another mode then, and it comes as it does of one who left when the other one hid.
  */
 import { describe, expect, test } from '@jest/globals';
-import { expectSameBytes, record, textOf, type Hiding } from './runs.ts';
-import type { Deed, Deeds, Disturbance } from './script.ts';
+import { blocks, comes, hides, leaves, nothing, waits } from './deeds.ts';
+import { expectSameBytes, record, textOf } from './runs.ts';
+import type { Deeds, Disturbance } from './script.ts';
 import type { Relation } from './world.ts';
 
 const FLIPS = ['CROWD', 'DESERT'] as const;
@@ -21,12 +22,6 @@ const cases: readonly (readonly [Relation, readonly Disturbance[], string])[] = 
   ['friend', flips('CROWD'), 'MODE_PUSH'],
 ];
 
-const nothing: Hiding = () => Promise.resolve();
-const waits: Deed = { do: 'wait' };
-const comes: Deeds = [{ do: 'connect', device: 1 }, { do: 'active', device: 1 }, waits];
-const leaves: readonly Deeds[] = [comes, [{ do: 'logout', device: 1 }]];
-const hides: Deed = { do: 'say', device: 1, status: 'STATUS_INVISIBLE' };
-const blocks: Deed = { do: 'block', whom: 'viewer' };
 /** Statuses come and go, which others see, and the last of it before the end of a block. */
 const goesOn: readonly Deeds[] = [
   [
